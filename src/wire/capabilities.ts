@@ -1,0 +1,125 @@
+/**
+ * The capabilities in a handshake that switch on what goes beyond protocol version 1.
+ *
+ * @module
+ */
+import { ProtocolError } from "../errors.ts";
+import { MAX_CREDIT } from "./limits.ts";
+
+/** What one side has named. */
+export interface Capabilities {
+  /**
+   * Bytes that the side which names it lets the other send on every new stream, 1024 to 2³¹ − 1; undefined when it does
+   * not know windows, half-close and go-away.
+   */
+  readonly window: number | undefined;
+  /** Whether it knows several services on one connection. */
+  readonly services: boolean;
+  /** What tells this process from another with the same tunnel id: 32 lower-case hexadecimal digits. */
+  readonly instance: string | undefined;
+}
+
+/** What {@linkcode formatCapabilities} takes. */
+export interface FormatCapabilitiesOptions {
+  /** See {@linkcode Capabilities}. */
+  readonly window: number | undefined;
+  /** See {@linkcode Capabilities}. */
+  readonly services: boolean;
+  /** See {@linkcode Capabilities}. @default undefined */
+  readonly instance?: string | undefined;
+}
+
+/** Smallest initial window in bytes. Less would spend more on window updates than on payload. */
+export const MIN_WINDOW_BYTES = 1024;
+
+const STREAMS = "ferrotunnel.streams/1";
+const SERVICES = "ferrotunnel.services/1";
+const INSTANCE = "ferrotunnel.instance/1";
+/** The largest legal window has ten digits, so the number is exact. */
+const WINDOW_PARAMETER = /^window=([1-9][0-9]{3,9})$/;
+const INSTANCE_PARAMETER = /^id=([0-9a-f]{32})$/;
+
+/**
+ * Puts capabilities into the words of a handshake.
+ *
+ * @returns `basic` and `tcp`, which version 1 peers name too, then what is asked for.
+ * @throws {RangeError} when the window is not an integer from 1024 to 2³¹ − 1
+ * @throws {TypeError} when the instance is not 32 lower-case hexadecimal digits
+ *
+ * @example
+ * ```ts
+ * import { formatCapabilities } from "./capabilities.ts";
+ *
+ * console.log(formatCapabilities({ window: 262144, services: true }));
+ * // ["basic", "tcp", "ferrotunnel.streams/1;window=262144", "ferrotunnel.services/1"]
+ * ```
+ */
+export function formatCapabilities(options: FormatCapabilitiesOptions): string[] {
+  const { window, services, instance } = options;
+  const list = ["basic", "tcp"];
+  if (window !== undefined) {
+    if (!Number.isInteger(window) || !isWindow(window)) {
+      throw new RangeError(`Cannot offer a window of ${window}: not an integer from 1024 to 2147483647`);
+    }
+    list.push(`${STREAMS};window=${window}`);
+  }
+  if (services) list.push(SERVICES);
+  if (instance !== undefined) {
+    const parameter = `id=${instance}`;
+    if (!INSTANCE_PARAMETER.test(parameter)) {
+      throw new TypeError(`Cannot name the instance "${instance}": not 32 lower-case hexadecimal digits`);
+    }
+    list.push(`${INSTANCE};${parameter}`);
+  }
+  return list;
+}
+
+/**
+ * Finds the capabilities we know among those a peer has named.
+ *
+ * @param list The peer's words, in any order. Unknown ones, and other versions of known ones, are ignored.
+ * @throws {ProtocolError} rule `bad_capability` when a known one has wrong parameters or comes twice
+ *
+ * @example
+ * ```ts
+ * import { parseCapabilities } from "./capabilities.ts";
+ *
+ * console.log(parseCapabilities(["basic", "ferrotunnel.streams/1;window=65536"]));
+ * // { window: 65536, services: false, instance: undefined }
+ * ```
+ */
+export function parseCapabilities(list: readonly string[]): Capabilities {
+  let window: number | undefined;
+  let services = false;
+  let instance: string | undefined;
+  for (const capability of list) {
+    const semicolon = capability.indexOf(";");
+    const name = semicolon < 0 ? capability : capability.slice(0, semicolon);
+    const parameter = semicolon < 0 ? "" : capability.slice(semicolon + 1);
+    if (name === STREAMS) {
+      const value = Number(WINDOW_PARAMETER.exec(parameter)?.[1]);
+      if (window !== undefined || !isWindow(value)) malformed(capability);
+      window = value;
+    } else if (name === SERVICES) {
+      if (services || semicolon >= 0) malformed(capability);
+      services = true;
+    } else if (name === INSTANCE) {
+      const value = INSTANCE_PARAMETER.exec(parameter)?.[1];
+      if (instance !== undefined || value === undefined) malformed(capability);
+      instance = value;
+    }
+  }
+  return { window, services, instance };
+}
+
+/** False for NaN. */
+function isWindow(value: number): boolean {
+  return value >= MIN_WINDOW_BYTES && value <= MAX_CREDIT;
+}
+
+function malformed(capability: string): never {
+  throw new ProtocolError(
+    "bad_capability",
+    `Capability ${JSON.stringify(capability)} is malformed or comes twice`,
+  );
+}

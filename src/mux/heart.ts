@@ -1,0 +1,94 @@
+/**
+ * Signs of life and the round trip.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import type { Heartbeat, HeartbeatAck } from "../wire/messages.ts";
+
+/** While data flows, the round trip is measured again after so long: under load it is not what it was at the start. */
+export const RTT_MAX_AGE_MS = 1_000;
+
+/** Sends heartbeats, measures round trips and answers whether the peer is alive. */
+export class Heart {
+  readonly #clock: Clock;
+  readonly #send: (message: Heartbeat) => void;
+  #sentAt: number | undefined;
+  #timestamp = 0n;
+  #measuredAt = -Infinity;
+  #rttMs: number | undefined;
+  #heard = true;
+  #waiting: ((alive: boolean) => void)[] = [];
+
+  /** @param clock The clock. @param send Sends a heartbeat to the peer. */
+  constructor(clock: Clock, send: (message: Heartbeat) => void) {
+    this.#clock = clock;
+    this.#send = send;
+  }
+
+  /** The last measured round trip in milliseconds. */
+  get rttMs(): number | undefined {
+    return this.#rttMs;
+  }
+
+  /** The round trip as flow control asks for it: an old one is measured again for the next time. */
+  rttForGrowth(): number | undefined {
+    if (this.#sentAt === undefined && this.#clock.now() - this.#measuredAt > RTT_MAX_AGE_MS) this.beat();
+    return this.#rttMs;
+  }
+
+  /** Something arrived from the peer. */
+  heard(): void {
+    this.#heard = true;
+    if (this.#waiting.length > 0) this.#answer(true);
+  }
+
+  /** Whether something arrived since the last call. */
+  takeHeard(): boolean {
+    const heard = this.#heard;
+    this.#heard = false;
+    return heard;
+  }
+
+  /** Sends a heartbeat. */
+  beat(): void {
+    this.#timestamp = BigInt(Math.floor(this.#clock.wall()));
+    this.#sentAt = this.#clock.now();
+    this.#send({ type: "heartbeat", timestamp: this.#timestamp });
+  }
+
+  /** The peer answered a heartbeat. */
+  acknowledged(message: HeartbeatAck): void {
+    if (this.#sentAt === undefined || message.timestamp !== this.#timestamp) return;
+    this.#measuredAt = this.#clock.now();
+    this.#rttMs = this.#measuredAt - this.#sentAt;
+    this.#sentAt = undefined;
+  }
+
+  /** Sends a heartbeat. Resolves with whether anything arrives from the peer within `timeoutMs`. */
+  probe(timeoutMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const cancel = this.#clock.setTimer(() => {
+        this.#waiting = this.#waiting.filter((entry) => entry !== answer);
+        resolve(false);
+      }, timeoutMs);
+      const answer = (alive: boolean): void => {
+        cancel();
+        resolve(alive);
+      };
+      this.#waiting.push(answer);
+      this.beat();
+    });
+  }
+
+  /** The session is over. */
+  stop(): void {
+    this.#answer(false);
+  }
+
+  #answer(alive: boolean): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const answer of waiting) answer(alive);
+  }
+}

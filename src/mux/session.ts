@@ -1,0 +1,368 @@
+/**
+ * A session: one connection to a peer and the streams inside it.
+ *
+ * @module
+ */
+import { describeError, ProtocolError, TunnelError } from "../errors.ts";
+import type { Connection } from "../runtime/types.ts";
+import { encodeControl } from "../wire/control.ts";
+import { encodeGoAway, type GoAwayCode } from "../wire/frame.ts";
+import { MAX_STREAM_ID } from "../wire/limits.ts";
+import type { CloseReason, ControlMessage, OpenStream } from "../wire/messages.ts";
+import { ReceiveWindow, SendCredit, type WindowGrowth } from "./credit.ts";
+import { Heart } from "./heart.ts";
+import { Inbox, type StreamMessage } from "./inbox.ts";
+import { LinkRate } from "./link_rate.ts";
+import { MemoryBudget } from "./memory_budget.ts";
+import { Outbox } from "./outbox.ts";
+import { ReadGate } from "./read_gate.ts";
+import type {
+  OpenStreamOptions,
+  SessionEnd,
+  SessionEndCode,
+  SessionEnvironment,
+  SessionOptions,
+  SessionOwner,
+} from "./session_types.ts";
+import { MuxStream, type StreamHost } from "./stream.ts";
+import { type SessionLimits, Sweeper } from "./sweeper.ts";
+
+/** One connection and its streams. The owner decides what the handshake says and what streams are for. */
+export class Session {
+  /** The connection underneath. */
+  readonly connection: Connection;
+  readonly #owner: SessionOwner;
+  readonly #environment: SessionEnvironment;
+  readonly #limits: SessionLimits;
+  readonly #inbox: Inbox;
+  readonly #outbox: Outbox;
+  readonly #rate = new LinkRate();
+  readonly #gate: ReadGate;
+  readonly #growth: WindowGrowth;
+  readonly #streams = new Map<number, MuxStream>();
+  readonly #heart: Heart;
+  readonly #sweeper: Sweeper;
+  readonly #streamHost: StreamHost = {
+    wantsToSend: (stream) => this.#wantsToSend(stream),
+    giveCredit: (stream, bytes) => this.#controlQueued(this.#outbox.windowUpdate(stream.id, bytes)),
+    sendAccepted: (stream) => this.send({ type: "stream_ack", streamId: stream.id, status: "accepted" }),
+    sendClose: (stream, reason) => this.#closeStream(stream, reason),
+    forget: (stream) => this.#forget(stream),
+    bufferedChanged: (stream, bytes) => this.#gate.changed(stream, bytes, this.extended),
+  };
+  readonly #flushBound = (): void => {
+    this.#flushScheduled = false;
+    this.#flush();
+  };
+  #nextId: number;
+  #peerWindowBytes: number | undefined;
+  #established = false;
+  #flushScheduled = false;
+  #writing = false;
+  #writeStartedAt = 0;
+  #writeBytes = 0;
+  #goAwaySent = false;
+  #goAwayReceived = false;
+  #ended = false;
+  #whenIdle: (() => void)[] = [];
+
+  /**
+   * Begins to read.
+   *
+   * @param connection Not started yet; from now on the session's.
+   * @param owner Who is told.
+   * @param options Role, limits, and what sessions share.
+   */
+  constructor(connection: Connection, owner: SessionOwner, options: SessionOptions) {
+    const { environment, limits, role } = options;
+    const { clock, counters, pool } = environment;
+    const now = (): number => clock.now();
+    this.connection = connection;
+    this.#owner = owner;
+    this.#environment = environment;
+    this.#limits = limits;
+    this.#nextId = role === "server" ? 2 : 1;
+    this.#inbox = new Inbox({
+      stream: (streamId) => this.#streams.get(streamId),
+      opened: (streamId) => streamId < this.#nextId,
+      peerOpens: (message) => this.#peerOpens(message),
+      message: (message) => this.#message(message),
+      send: (message) => this.send(message),
+      goAway: (code) => this.#goAway(code),
+    }, { role, pool, counters, now });
+    this.#outbox = new Outbox(() => this.#rate.frameBytes);
+    const memory = new MemoryBudget(limits.sessionBufferBytes, environment.memory);
+    this.#gate = new ReadGate(memory, counters, {
+      streams: () => this.#streams.values(),
+      resume: () => connection.resume(),
+    });
+    this.#heart = new Heart(clock, (message) => this.send(message));
+    const growth = new MemoryBudget(limits.sessionBufferBytes);
+    this.#growth = {
+      now,
+      rttMs: () => this.#heart.rttForGrowth(),
+      reserve: (bytes) => growth.reserve(bytes),
+      release: (bytes) => growth.release(bytes),
+    };
+    this.#sweeper = new Sweeper(clock, limits, {
+      streams: () => this.#streams.values(),
+      heart: this.#heart,
+      writing: () => this.#writing,
+      midControlFrame: () => this.#inbox.midControlFrame,
+      swept: () => this.#gate.check(),
+      end: (code, message) => this.#end({ code, message }),
+    });
+    connection.start({
+      space: () => this.#inbox.space(),
+      data: (chunk) => this.#arrived(chunk),
+      end: () => this.#end({ code: "peer_closed", message: "The peer closed the connection" }),
+      drain: () => this.#written(),
+      close: (error) => {
+        const message = error === undefined ? "The connection was closed" : describeError(error);
+        this.#end({ code: "connection_lost", message });
+      },
+    });
+  }
+
+  /** Open streams. */
+  get streamCount(): number {
+    return this.#streams.size;
+  }
+
+  /** Bytes that wait for slow readers. */
+  get bufferedBytes(): number {
+    return this.#gate.bufferedBytes;
+  }
+
+  /** The last measured round trip in milliseconds. */
+  get rttMs(): number | undefined {
+    return this.#heart.rttMs;
+  }
+
+  /** Whether streams can be opened. */
+  get open(): boolean {
+    return this.#established && !this.#ended && !this.#goAwayReceived && !this.#goAwaySent;
+  }
+
+  /** Whether the session is over. */
+  get over(): boolean {
+    return this.#ended;
+  }
+
+  /** Whether the peer knows the stream extensions. */
+  get extended(): boolean {
+    return this.#peerWindowBytes !== undefined;
+  }
+
+  /**
+   * The handshake succeeded: streams may be opened from now on, by either side.
+   *
+   * @param agreement `peerWindowBytes`: the window that the peer grants every new stream, undefined when it knows none of
+   * the stream extensions; `beats`: whether to send heartbeats.
+   */
+  establish(agreement: { readonly peerWindowBytes: number | undefined; readonly beats: boolean }): void {
+    this.#established = true;
+    this.#peerWindowBytes = agreement.peerWindowBytes;
+    this.#inbox.establish(this.extended);
+    this.#sweeper.established(this.extended, agreement.beats);
+  }
+
+  /**
+   * Opens a stream; data may be sent on it at once.
+   *
+   * @param options What it carries.
+   * @returns the stream, to which a handler must be attached
+   * @throws {TunnelError} `CLOSED` when the session takes no new streams, `LIMIT` when too many are open
+   */
+  openStream(options: OpenStreamOptions): MuxStream {
+    if (!this.open) throw new TunnelError("CLOSED", "The session takes no new streams");
+    if (this.#streams.size >= this.#limits.maxStreams) {
+      throw new TunnelError(
+        "LIMIT",
+        `The session has ${this.#streams.size} streams open, which is its limit`,
+      );
+    }
+    const streamId = this.#nextId;
+    if (streamId > MAX_STREAM_ID) throw new TunnelError("LIMIT", "The session has used up its stream ids");
+    this.#nextId += 2;
+    const { protocol, headers = [], priority = "normal" } = options;
+    const message: OpenStream = {
+      type: "open_stream",
+      streamId,
+      protocol,
+      headers,
+      bodyHint: undefined,
+      priority,
+    };
+    this.send(message);
+    return this.#addStream(message, true);
+  }
+
+  /** Sends a control message. */
+  send(message: ControlMessage): void {
+    if (!this.#ended) this.#controlQueued(this.#outbox.control(encodeControl(message)));
+  }
+
+  /** Asks the peer for a sign of life. Resolves with whether one came within `timeoutMs`. */
+  probe(timeoutMs: number): Promise<boolean> {
+    return this.#ended ? Promise.resolve(false) : this.#heart.probe(timeoutMs);
+  }
+
+  /** Takes no new streams from now on, and tells the peer if it understands. Resolves when the open streams have ended. */
+  drain(code: GoAwayCode): Promise<void> {
+    if (!this.#goAwaySent && !this.#ended) {
+      this.#goAwaySent = true;
+      if (this.extended) this.#controlQueued(this.#outbox.control(encodeGoAway(code)));
+    }
+    return this.idle();
+  }
+
+  /** Resolves when no stream is open. */
+  idle(): Promise<void> {
+    if (this.#streams.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenIdle.push(resolve));
+  }
+
+  /** Ends the session and every stream in it. Control frames that are queued are still sent if the kernel takes them. */
+  close(message: string, code: SessionEndCode = "closed"): void {
+    this.#end({ code, message });
+  }
+
+  #arrived(chunk: Uint8Array): boolean {
+    if (this.#ended) return false;
+    this.#heart.heard();
+    try {
+      this.#inbox.push(chunk);
+    } catch (error) {
+      this.#failed(error);
+    }
+    this.#gate.check();
+    return !this.#gate.paused && !this.#ended;
+  }
+
+  #failed(error: unknown): void {
+    const message = describeError(error);
+    if (error instanceof ProtocolError) {
+      this.#environment.counters.add("protocol_errors", { label: error.rule });
+      this.send({ type: "error", streamId: undefined, code: "protocol_error", message });
+    }
+    this.#end({ code: "protocol_error", message });
+  }
+
+  #message(message: Exclude<ControlMessage, StreamMessage>): void {
+    if (!this.#established && !message.type.startsWith("handshake") && message.type !== "error") {
+      throw new ProtocolError("not_authenticated", `Received ${message.type} before the handshake was over`);
+    }
+    if (message.type === "heartbeat") this.send({ type: "heartbeat_ack", timestamp: message.timestamp });
+    else if (message.type === "heartbeat_ack") this.#heart.acknowledged(message);
+    else this.#owner.message(message);
+  }
+
+  #goAway(code: GoAwayCode): void {
+    this.#goAwayReceived = true;
+    this.#owner.goAway(code);
+  }
+
+  #peerOpens(message: OpenStream): CloseReason | undefined {
+    if (this.#goAwaySent) return { kind: "error", message: "No new streams are taken: shutting down" };
+    if (this.#streams.size >= this.#limits.maxStreams) {
+      this.#environment.counters.add("limits_hit", { label: "max_streams" });
+      return {
+        kind: "error",
+        message: `The session has ${this.#streams.size} streams open, which is its limit`,
+      };
+    }
+    const stream = this.#addStream(message, false);
+    const reason = this.#owner.peerOpened(stream);
+    if (reason !== undefined) this.#streams.delete(stream.id);
+    return reason;
+  }
+
+  #addStream(message: OpenStream, local: boolean): MuxStream {
+    const { windowBytes, maxWindowBytes } = this.#limits;
+    const window = { initialBytes: windowBytes, maxBytes: maxWindowBytes };
+    const stream = new MuxStream(this.#streamHost, {
+      id: message.streamId,
+      protocol: message.protocol,
+      priority: message.priority,
+      headers: message.headers,
+      sendCredit: new SendCredit(this.#peerWindowBytes ?? Infinity),
+      receiveWindow: this.extended ? new ReceiveWindow(window, this.#growth) : undefined,
+      awaitsAccept: local && this.extended,
+      opener: local,
+      halfClose: this.extended,
+    });
+    this.#streams.set(stream.id, stream);
+    this.#environment.counters.add("streams_opened", { label: local ? "local" : "peer" });
+    return stream;
+  }
+
+  #closeStream(stream: MuxStream, reason: CloseReason): void {
+    this.send({ type: "close_stream", streamId: stream.id, reason });
+    this.#inbox.closedStreams.add(stream.id, stream.receiveCreditBytes);
+  }
+
+  #forget(stream: MuxStream): void {
+    this.#streams.delete(stream.id);
+    if (this.#streams.size > 0) return;
+    const waiting = this.#whenIdle;
+    this.#whenIdle = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  #wantsToSend(stream: MuxStream): void {
+    if (this.#ended) return;
+    this.#outbox.enqueue(stream);
+    this.#scheduleFlush();
+  }
+
+  #controlQueued(fits: boolean): void {
+    if (fits) this.#scheduleFlush();
+    else this.#end({ code: "write_stalled", message: "The peer does not read what is sent to it" });
+  }
+
+  /** What is queued in the same turn of the event loop leaves in one write. */
+  #scheduleFlush(): void {
+    if (this.#flushScheduled || this.#writing) return;
+    this.#flushScheduled = true;
+    queueMicrotask(this.#flushBound);
+  }
+
+  #flush(): void {
+    while (!this.#writing && !this.#ended) {
+      const bytes = this.#outbox.next();
+      if (bytes === undefined) return;
+      this.#writeBytes = bytes.length;
+      this.#writeStartedAt = this.#environment.clock.now();
+      this.#writing = true;
+      if (this.connection.write(bytes)) this.#writeDone();
+    }
+  }
+
+  #written(): void {
+    if (this.#ended) return;
+    this.#rate.wrote(this.#writeBytes, this.#environment.clock.now() - this.#writeStartedAt);
+    this.#writeDone();
+    this.#flush();
+  }
+
+  #writeDone(): void {
+    this.#writing = false;
+    this.#sweeper.wroteSomething();
+    this.#outbox.written();
+  }
+
+  #end(end: SessionEnd): void {
+    if (this.#ended) return;
+    if (!this.#writing) this.#flush(); // The last control frames say why; more than that is not waited for.
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#sweeper.stop();
+    this.#heart.stop();
+    const reason: CloseReason = { kind: "error", message: "The tunnel session ended" };
+    for (const stream of [...this.#streams.values()]) stream.sessionEnded(reason);
+    this.#inbox.close();
+    this.connection.close();
+    this.#owner.ended(end);
+  }
+}

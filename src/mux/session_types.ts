@@ -1,0 +1,75 @@
+/**
+ * What a session tells its owner, and what it is told.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import type { Counters } from "../observe/counters.ts";
+import type { GoAwayCode } from "../wire/frame.ts";
+import type { CloseReason, ControlMessage, Priority, Protocol } from "../wire/messages.ts";
+import type { BufferPool } from "./buffer_pool.ts";
+import type { StreamMessage } from "./inbox.ts";
+import type { MemoryBudget } from "./memory_budget.ts";
+import type { MuxStream } from "./stream.ts";
+import type { SessionLimits } from "./sweeper.ts";
+
+/** Why a session ended. */
+export type SessionEndCode =
+  | "closed"
+  | "peer_closed"
+  | "connection_lost"
+  | "protocol_error"
+  | "peer_silent"
+  | "write_stalled"
+  | "handshake_timeout"
+  | "replaced";
+
+/** How a session ended. */
+export interface SessionEnd {
+  readonly code: SessionEndCode;
+  /** For people. */
+  readonly message: string;
+}
+
+/** Control messages that the owner of a session handles. */
+export type OwnerMessage = Exclude<ControlMessage, StreamMessage | { type: "heartbeat" | "heartbeat_ack" }>;
+
+/** What a session tells its owner. One call at a time; must not throw anything but a ProtocolError. */
+export interface SessionOwner {
+  /** A control message that is not about a stream or a heartbeat. */
+  message(message: OwnerMessage): void;
+  /**
+   * The peer opened a stream: attach a handler during the call.
+   *
+   * @returns why the stream is refused, or undefined when it was taken
+   */
+  peerOpened(stream: MuxStream): CloseReason | undefined;
+  /** The peer takes no new streams. */
+  goAway(code: GoAwayCode): void;
+  /** The session is over, and so are all its streams. Called exactly once, last. */
+  ended(end: SessionEnd): void;
+}
+
+/** What sessions share. */
+export interface SessionEnvironment {
+  readonly clock: Clock;
+  readonly counters: Counters;
+  readonly pool: BufferPool;
+  /** Bytes that wait for slow readers, over all sessions. */
+  readonly memory: MemoryBudget;
+}
+
+/** How a session is set up. */
+export interface SessionOptions {
+  /** The server opens streams with even ids, the client with odd ones. */
+  readonly role: "server" | "client";
+  readonly limits: SessionLimits;
+  readonly environment: SessionEnvironment;
+}
+
+/** What a new stream carries. */
+export interface OpenStreamOptions {
+  readonly protocol: Protocol;
+  readonly headers?: readonly (readonly [name: string, value: string])[];
+  readonly priority?: Priority;
+}

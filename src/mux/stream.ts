@@ -1,0 +1,336 @@
+/**
+ * One stream inside a session: two directions, each with its own end and its own credit.
+ *
+ * @module
+ */
+import type { CloseReason, Priority, Protocol } from "../wire/messages.ts";
+import type { ReceiveWindow, SendCredit } from "./credit.ts";
+import type { Sender } from "./outbox.ts";
+import type { Slab } from "./slabs.ts";
+
+/** Receives what happens on a {@linkcode MuxStream}. One call at a time; must not throw. */
+export interface StreamHandler {
+  /**
+   * Payload arrived: a view of `slab`, which is to be retained if the view is used after this call. Once the bytes have
+   * left memory, {@linkcode MuxStream.consumed} must be called.
+   */
+  data(piece: Uint8Array, slab: Slab): void;
+  /** The peer's direction has ended. Called at most once, after the last data. */
+  end(): void;
+  /** The chunk given to `send` is free again, and there is credit for another one. */
+  sendable(): void;
+  /** The peer has accepted the stream that this side opened. */
+  accepted(): void;
+  /**
+   * The stream is over in both directions. Called exactly once, last. `reason` is undefined when both directions had ended;
+   * memory given to `send` may still be in use until the session's present write is done.
+   */
+  close(reason: CloseReason | undefined): void;
+}
+
+/** What a stream needs of its session. */
+export interface StreamHost {
+  /** The stream has something to send. */
+  wantsToSend(stream: MuxStream): void;
+  /** Gives the peer credit. */
+  giveCredit(stream: MuxStream, bytes: number): void;
+  /** Tells the peer that the stream was accepted. */
+  sendAccepted(stream: MuxStream): void;
+  /** Tells the peer that the stream is closed. */
+  sendClose(stream: MuxStream, reason: CloseReason): void;
+  /** The stream is over; nothing of it is needed any more. */
+  forget(stream: MuxStream): void;
+  /** Bytes of the stream wait in memory (positive) or have left it (negative). */
+  bufferedChanged(stream: MuxStream, bytes: number): void;
+}
+
+/** What is known of a stream from the start. */
+export interface StreamOptions {
+  readonly id: number;
+  readonly protocol: Protocol;
+  readonly priority: Priority;
+  /** Names and values from the OpenStream. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly sendCredit: SendCredit;
+  /** Undefined when the peer knows no flow control. */
+  readonly receiveWindow: ReceiveWindow | undefined;
+  /** Whether the peer still has to accept it. */
+  readonly awaitsAccept: boolean;
+  /** Whether this side opened it. */
+  readonly opener: boolean;
+  /** Whether the peer understands that one direction ends before the other. */
+  readonly halfClose: boolean;
+}
+
+/** How long a stream has been waiting for what, in milliseconds; kept by the session's timer. */
+export interface StreamWaits {
+  accept: number;
+  reader: number;
+  halfClosed: number;
+}
+
+/** A stream. Made by a session; used through a {@linkcode StreamHandler}. */
+export class MuxStream implements Sender {
+  readonly id: number;
+  readonly protocol: Protocol;
+  readonly priority: Priority;
+  /** Names and values from the OpenStream. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** See {@linkcode Sender}. */
+  chunk: Uint8Array | undefined;
+  /** See {@linkcode Sender}. */
+  chunkStart = 0;
+  /** See {@linkcode Sender}. */
+  headroom = false;
+  /** See {@linkcode Sender}. */
+  endQueued = false;
+  /** See {@linkcode Sender}. */
+  queued = false;
+  /** See {@linkcode Sender}. */
+  next: Sender | undefined;
+  /** For the session's timer. */
+  readonly waits: StreamWaits = { accept: 0, reader: 0, halfClosed: 0 };
+
+  readonly #host: StreamHost;
+  readonly #sendCredit: SendCredit;
+  readonly #receiveWindow: ReceiveWindow | undefined;
+  #handler: StreamHandler | undefined;
+  readonly #opener: boolean;
+  readonly #halfClose: boolean;
+  #awaitsAccept: boolean;
+  #localEnded = false;
+  #remoteEnded = false;
+  #closed = false;
+  #wantsCredit = false;
+  #bufferedBytes = 0;
+  /** Set by a normal close that waits for what has arrived. */
+  #closeReason: CloseReason | undefined;
+
+  /** @param host The session. @param options What is known from the start. */
+  constructor(host: StreamHost, options: StreamOptions) {
+    this.#host = host;
+    this.id = options.id;
+    this.protocol = options.protocol;
+    this.priority = options.priority;
+    this.headers = options.headers;
+    this.#sendCredit = options.sendCredit;
+    this.#receiveWindow = options.receiveWindow;
+    this.#awaitsAccept = options.awaitsAccept;
+    this.#opener = options.opener;
+    this.#halfClose = options.halfClose;
+  }
+
+  /** Bytes that the peer's window allows now. */
+  get creditBytes(): number {
+    return this.#sendCredit.available;
+  }
+
+  /** Bytes the peer may still send. Unlimited without flow control. */
+  get receiveCreditBytes(): number {
+    return this.#receiveWindow?.creditBytes ?? Infinity;
+  }
+
+  /** Whether the peer understands that one direction ends before the other. */
+  get knowsHalfClose(): boolean {
+    return this.#halfClose;
+  }
+
+  /** Bytes that arrived and were not consumed. */
+  get bufferedBytes(): number {
+    return this.#bufferedBytes;
+  }
+
+  /** Whether the peer has not answered the opening yet. */
+  get awaitsAccept(): boolean {
+    return this.#awaitsAccept;
+  }
+
+  /** Whether exactly one direction has ended. */
+  get halfClosed(): boolean {
+    return this.#localEnded !== this.#remoteEnded;
+  }
+
+  /** Whether the peer's direction has ended. */
+  get remoteEnded(): boolean {
+    return this.#remoteEnded;
+  }
+
+  /** Whether the stream is over. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Says who handles the stream. Called once, by whoever opened it or in the call that told of it. */
+  attach(handler: StreamHandler): void {
+    this.#handler = handler;
+  }
+
+  /** The value of a header of the OpenStream. */
+  header(name: string): string | undefined {
+    return this.headers.find(([key]) => key === name)?.[1];
+  }
+
+  /** Accepts a stream that the peer opened. */
+  accept(): void {
+    if (!this.#closed) this.#host.sendAccepted(this);
+  }
+
+  /**
+   * Sends `chunk` from `start` to its end, in one frame or several. `sendable` tells when it is done; until then the memory
+   * may not change, and `send` may not be called again. After the stream has closed it does nothing.
+   *
+   * @param chunk Not empty from `start`.
+   * @param start Where the payload begins.
+   * @param headroom Whether the ten bytes before `start` may be overwritten.
+   */
+  send(chunk: Uint8Array, start: number, headroom: boolean): void {
+    if (this.#closed || this.#closeReason !== undefined) return;
+    if (this.chunk !== undefined) {
+      throw new TypeError(`Cannot send on stream ${this.id}: a chunk is being sent`);
+    }
+    if (this.endQueued) throw new TypeError(`Cannot send on stream ${this.id}: its direction has ended`);
+    this.chunk = chunk;
+    this.chunkStart = start;
+    this.headroom = headroom;
+    if (this.creditBytes > 0) this.#host.wantsToSend(this);
+  }
+
+  /** Ends this direction after what was given to `send`. */
+  endSending(): void {
+    if (this.#closed || this.endQueued || this.#closeReason !== undefined) return;
+    this.endQueued = true;
+    if (!this.#halfClose) {
+      if (this.chunk === undefined) this.#endWithoutHalfClose();
+      return;
+    }
+    if (this.chunk === undefined || this.creditBytes > 0) this.#host.wantsToSend(this);
+  }
+
+  /** Ends the stream in both directions at once. What was not sent yet is dropped. */
+  reset(reason: CloseReason): void {
+    if (this.#closed) return;
+    this.#host.sendClose(this, reason);
+    this.#finish(reason);
+  }
+
+  /** Bytes given to `data` have left memory. */
+  consumed(bytes: number): void {
+    if (this.#closed) return;
+    this.#bufferedBytes -= bytes;
+    this.waits.reader = 0;
+    this.waits.halfClosed = 0;
+    this.#host.bufferedChanged(this, -bytes);
+    if (this.#remoteEnded) return this.#finishIfDone();
+    if (this.#receiveWindow === undefined) return;
+    const increment = this.#receiveWindow.consume(bytes);
+    if (increment > 0) this.#host.giveCredit(this, increment);
+  }
+
+  /** See {@linkcode Sender}. */
+  framed(bytes: number, ended: boolean): void {
+    this.chunkStart += bytes;
+    this.#sendCredit.spend(bytes);
+    this.waits.halfClosed = 0;
+    if (ended) this.#localEnded = true;
+  }
+
+  /** See {@linkcode Sender}. */
+  released(): void {
+    if (this.#closed) return;
+    if (this.chunk !== undefined && this.chunkStart < this.chunk.length) {
+      if (this.creditBytes > 0) this.#host.wantsToSend(this);
+      return;
+    }
+    this.chunk = undefined;
+    if (this.#localEnded) this.#finishIfDone();
+    else if (this.endQueued && !this.#halfClose) this.#endWithoutHalfClose();
+    else if (this.endQueued) this.#host.wantsToSend(this);
+    else if (this.creditBytes > 0) this.#handler?.sendable();
+    else this.#wantsCredit = true;
+  }
+
+  /** The session received credit for this stream. */
+  creditReceived(bytes: number): void {
+    this.#sendCredit.grant(bytes);
+    if (this.chunk !== undefined) this.#host.wantsToSend(this);
+    else if (this.#wantsCredit) {
+      this.#wantsCredit = false;
+      this.#handler?.sendable();
+    }
+  }
+
+  /** The session received the header of a data frame. @throws {ProtocolError} beyond the window */
+  headerReceived(payloadBytes: number): void {
+    this.#receiveWindow?.receive(payloadBytes);
+  }
+
+  /** The session received payload. */
+  dataReceived(piece: Uint8Array, slab: Slab): void {
+    if (this.#closed) return;
+    this.#bufferedBytes += piece.length;
+    this.waits.halfClosed = 0;
+    this.#host.bufferedChanged(this, piece.length);
+    this.#handler?.data(piece, slab);
+  }
+
+  /** The session received the end of the peer's direction. */
+  endReceived(): void {
+    if (this.#closed) return;
+    this.#remoteEnded = true;
+    this.#handler?.end();
+    this.#finishIfDone();
+  }
+
+  /** The session received the peer's acceptance. */
+  acceptReceived(): void {
+    if (this.#closed || !this.#awaitsAccept) return;
+    this.#awaitsAccept = false;
+    this.#handler?.accepted();
+  }
+
+  /**
+   * The peer closed the stream. After a normal close, what has arrived is still delivered; the stream counts until then.
+   */
+  closeReceived(reason: CloseReason): void {
+    if (this.#closed) return;
+    if (reason.kind !== "normal") return this.#finish(reason);
+    this.#closeReason = reason;
+    this.#localEnded = true;
+    this.chunk = undefined;
+    if (!this.#remoteEnded) this.endReceived();
+    else this.#finishIfDone();
+  }
+
+  /** The session is over. */
+  sessionEnded(reason: CloseReason): void {
+    if (!this.#closed) this.#finish(reason);
+  }
+
+  /**
+   * The peer knows no end of one direction. When the service has ended (the acceptor's side), the visitor has its answer and
+   * the stream is closed. When the visitor has ended (the opener's side), the answer may still be on its way: the stream
+   * stays open until the peer closes it, or nothing has arrived for a while.
+   */
+  #endWithoutHalfClose(): void {
+    if (this.#opener) this.#localEnded = true;
+    else this.reset({ kind: "normal" });
+  }
+
+  /** Both directions have ended, and every byte is where it belongs. */
+  #finishIfDone(): void {
+    if (this.#closed || !this.#localEnded || !this.#remoteEnded) return;
+    if (this.chunk === undefined && this.#bufferedBytes === 0) this.#finish(this.#closeReason);
+  }
+
+  #finish(reason: CloseReason | undefined): void {
+    this.#closed = true;
+    this.chunk = undefined;
+    this.endQueued = false;
+    this.#receiveWindow?.close();
+    const bufferedBytes = this.#bufferedBytes;
+    this.#bufferedBytes = 0;
+    this.#host.bufferedChanged(this, -bufferedBytes);
+    this.#host.forget(this);
+    this.#handler?.close(reason);
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * Every deadline of a session, on one timer: a timer for each stream would cost more than the stream.
+ *
+ * @module
+ */
+import type { CancelTimer, Clock } from "../clock.ts";
+import type { Heart } from "./heart.ts";
+import type { MuxStream } from "./stream.ts";
+
+/** Limits and deadlines of a session. Times in milliseconds. */
+export interface SessionLimits {
+  /** Initial window of every stream. */
+  readonly windowBytes: number;
+  /** How far a stream's window may grow. */
+  readonly maxWindowBytes: number;
+  /** Bytes that may wait for slow readers. */
+  readonly sessionBufferBytes: number;
+  /** Streams open at once. */
+  readonly maxStreams: number;
+  readonly openTimeoutMs: number;
+  readonly heartbeatIntervalMs: number;
+  readonly deadAfterMs: number;
+  readonly writeStallTimeoutMs: number;
+  readonly halfCloseLingerMs: number;
+  readonly streamStallTimeoutMs: number;
+  readonly handshakeTimeoutMs: number;
+}
+
+/** What is swept. */
+export interface Swept {
+  streams(): Iterable<MuxStream>;
+  readonly heart: Heart;
+  /** Whether a write is in flight. */
+  writing(): boolean;
+  /** Whether a control frame is incomplete. */
+  midControlFrame(): boolean;
+  /** A round is over. */
+  swept(): void;
+  /** The session must end. */
+  end(code: "peer_silent" | "write_stalled" | "handshake_timeout" | "protocol_error", message: string): void;
+}
+
+/** Longest time between two rounds. */
+const MAX_ROUND_MS = 1_000;
+/** An incomplete control frame must make progress within this. */
+export const CONTROL_FRAME_TIMEOUT_MS = 10_000;
+/** What a peer of plain version 1 is given: it sends a heartbeat every 30 s only. */
+const VERSION_1_DEAD_AFTER_MS = 90_000;
+
+/** Runs the rounds. */
+export class Sweeper {
+  readonly #clock: Clock;
+  readonly #limits: SessionLimits;
+  readonly #swept: Swept;
+  readonly #roundMs: number;
+  #cancel: CancelTimer = () => {};
+  #lastRoundAt: number;
+  #established = false;
+  #deadAfterMs: number;
+  #ageMs = 0;
+  #silentMs = 0;
+  #sinceHeartbeatMs = 0;
+  #writeStalledMs = 0;
+  #frameStalledMs = 0;
+  #beats = false;
+
+  /** @param clock The clock. @param limits The deadlines. @param swept What is swept. */
+  constructor(clock: Clock, limits: SessionLimits, swept: Swept) {
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#swept = swept;
+    this.#deadAfterMs = limits.deadAfterMs;
+    const shortest = Math.min(
+      limits.openTimeoutMs,
+      limits.heartbeatIntervalMs,
+      limits.deadAfterMs,
+      limits.writeStallTimeoutMs,
+      limits.halfCloseLingerMs,
+      limits.streamStallTimeoutMs,
+      limits.handshakeTimeoutMs,
+    );
+    this.#roundMs = Math.min(MAX_ROUND_MS, Math.max(10, shortest / 4));
+    this.#lastRoundAt = clock.now();
+    this.#schedule();
+  }
+
+  /** The handshake is over. @param extended Whether the peer is one of ours @param beats Whether to send heartbeats */
+  established(extended: boolean, beats: boolean): void {
+    this.#established = true;
+    this.#beats = beats;
+    if (!extended) this.#deadAfterMs = Math.max(this.#limits.deadAfterMs, VERSION_1_DEAD_AFTER_MS);
+    if (beats) this.#swept.heart.beat();
+  }
+
+  /** Bytes left, or there was nothing to write. */
+  wroteSomething(): void {
+    this.#writeStalledMs = 0;
+  }
+
+  /** No more rounds. */
+  stop(): void {
+    this.#cancel();
+    this.#cancel = () => {};
+  }
+
+  #schedule(): void {
+    this.#cancel = this.#clock.setTimer(() => this.#round(), this.#roundMs);
+  }
+
+  #round(): void {
+    const now = this.#clock.now();
+    const elapsedMs = now - this.#lastRoundAt;
+    this.#lastRoundAt = now;
+    this.#schedule();
+    // After a blocked event loop or a suspended machine this timer comes late, and before the bytes that wait in the
+    // kernel. Such a time says nothing about the peer: it counts as one round, no longer.
+    this.#advance(Math.min(elapsedMs, this.#roundMs * 2));
+  }
+
+  #advance(elapsedMs: number): void {
+    const { heart } = this.#swept;
+    const limits = this.#limits;
+    const heard = heart.takeHeard();
+    this.#silentMs = heard ? 0 : this.#silentMs + elapsedMs;
+    this.#frameStalledMs = heard || !this.#swept.midControlFrame() ? 0 : this.#frameStalledMs + elapsedMs;
+    this.#writeStalledMs = this.#swept.writing() ? this.#writeStalledMs + elapsedMs : 0;
+    if (!this.#established) {
+      this.#ageMs += elapsedMs;
+      if (this.#ageMs >= limits.handshakeTimeoutMs) {
+        return this.#swept.end(
+          "handshake_timeout",
+          `The handshake took longer than ${limits.handshakeTimeoutMs} ms`,
+        );
+      }
+      return;
+    }
+    if (this.#silentMs >= this.#deadAfterMs) {
+      return this.#swept.end(
+        "peer_silent",
+        `Nothing arrived from the peer for ${Math.round(this.#silentMs)} ms`,
+      );
+    }
+    if (this.#frameStalledMs >= CONTROL_FRAME_TIMEOUT_MS) {
+      return this.#swept.end("protocol_error", "A control frame began and did not continue");
+    }
+    if (this.#writeStalledMs >= limits.writeStallTimeoutMs) {
+      return this.#swept.end(
+        "write_stalled",
+        `The peer took no bytes for ${Math.round(this.#writeStalledMs)} ms`,
+      );
+    }
+    this.#sinceHeartbeatMs += elapsedMs;
+    if (this.#beats && this.#sinceHeartbeatMs >= limits.heartbeatIntervalMs) {
+      this.#sinceHeartbeatMs = 0;
+      heart.beat();
+    }
+    for (const stream of [...this.#swept.streams()]) sweepStream(stream, elapsedMs, limits);
+    this.#swept.swept();
+  }
+}
+
+/** Without half-close, how long an answer may still take to come after the visitor has ended its direction. */
+const VERSION_1_LINGER_MS = 10_000;
+
+function sweepStream(stream: MuxStream, elapsedMs: number, limits: SessionLimits): void {
+  const { waits } = stream;
+  waits.accept = stream.awaitsAccept ? waits.accept + elapsedMs : 0;
+  waits.reader = stream.bufferedBytes > 0 ? waits.reader + elapsedMs : 0;
+  waits.halfClosed = stream.halfClosed ? waits.halfClosed + elapsedMs : 0;
+  if (
+    waits.accept >= limits.openTimeoutMs ||
+    waits.reader >= limits.streamStallTimeoutMs ||
+    waits.halfClosed >= limits.halfCloseLingerMs
+  ) stream.reset({ kind: "timeout" });
+  else if (!stream.knowsHalfClose && waits.halfClosed >= VERSION_1_LINGER_MS) {
+    stream.reset({ kind: "normal" });
+  }
+}

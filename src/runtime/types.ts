@@ -1,0 +1,173 @@
+/**
+ * What the rest of the program needs of a JavaScript runtime. Everything else sees only these types; `deno.ts` and
+ * `bun.ts` implement them with the runtime's own TCP, and one contract suite tests both.
+ *
+ * @module
+ */
+
+/** Where a socket is bound or connected. */
+export interface SocketAddress {
+  /** An IPv4 or IPv6 address in text form, without brackets; a host name only where a caller gives one to dial. */
+  readonly hostname: string;
+  /** 0 to 65535; 0 asks the system to choose when listening. */
+  readonly port: number;
+}
+
+/**
+ * Receives what happens on a {@linkcode Connection}. The methods are called one at a time and must not throw;
+ * an error thrown by one closes the connection with that error.
+ */
+export interface ConnectionHandler {
+  /**
+   * Lends a place for the next bytes, at least one byte long. Asked for by runtimes that read into a given buffer
+   * (Deno) just before each read. Runtimes that bring their own buffers (Bun) never call it.
+   */
+  space(): Uint8Array;
+  /**
+   * Bytes arrived. `chunk` is the beginning of what {@linkcode ConnectionHandler.space} lent, or a buffer that
+   * from now on belongs to the handler.
+   *
+   * @returns `true` to be given more at once; `false` to be given nothing more (no data, though possibly `close`) until
+   * {@linkcode Connection.resume}.
+   */
+  data(chunk: Uint8Array): boolean;
+  /** The peer has ended its direction (FIN). Writing is still possible. Called at most once, after the last data. */
+  end(): void;
+  /** The bytes of the write that returned `false` are now all with the kernel: their buffer is free again. */
+  drain(): void;
+  /**
+   * The connection is over, in both directions. Called exactly once, last. `error` is given unless both directions
+   * had ended cleanly or {@linkcode Connection.close} was called.
+   */
+  close(error?: Error): void;
+}
+
+/** A byte stream in both directions, over TCP or TLS. Nagle's algorithm is off. */
+export interface Connection {
+  /** The other end. */
+  readonly remote: SocketAddress;
+  /** This end. */
+  readonly local: SocketAddress;
+  /**
+   * Whether this runtime reads into {@linkcode ConnectionHandler.space} (`true`), so that room left in front of the
+   * lent space can take a frame's header.
+   */
+  readonly lendsSpace: boolean;
+  /** Begins delivery to `handler`. Called exactly once; nothing is delivered, not even `close`, before it or during it. */
+  start(handler: ConnectionHandler): void;
+  /** Asks for data again after `data` returned `false`. Otherwise does nothing. Never delivers during the call. */
+  resume(): void;
+  /**
+   * Writes all of `bytes`, which is not empty. Not called again before `drain` when it returned `false`, nor after
+   * `closeWrite`. After the connection failed it does nothing and returns `false`; `close` tells why.
+   *
+   * @returns `true` when the kernel has them all, and `bytes` may be reused; `false` when `drain` will say so.
+   */
+  write(bytes: Uint8Array): boolean;
+  /** Ends this direction (FIN) after what was written. When both directions have ended, the connection closes itself. */
+  closeWrite(): void;
+  /** Closes in both directions. What the kernel has taken is still sent. `close` of the handler follows, without error. */
+  close(): void;
+  /**
+   * Closes in both directions so that, where the runtime can, the peer sees an error (RST) and no clean end. Deno has no
+   * such call for its own TCP: there the peer may see a plain end. `close` of the handler follows, without error.
+   */
+  reset(): void;
+}
+
+/** Files that make up a TLS identity and the trust in the other side; PEM text. TLS 1.3 only. */
+export interface TlsOptions {
+  /** Certificate chain of this side, PEM. A server must have one; a client only for mutual TLS. */
+  readonly cert?: string;
+  /** Private key of `cert`, PEM. */
+  readonly key?: string;
+  /**
+   * Certificate authorities trusted to sign the other side's certificate, PEM. A client without it trusts the
+   * system's; a server with it demands a client certificate.
+   */
+  readonly ca?: string;
+  /** The name that the server's certificate must be for. @default the dialled host name */
+  readonly serverName?: string;
+}
+
+/** Options of {@linkcode Runtime.connect}. */
+export interface ConnectOptions extends SocketAddress {
+  /** Gives up after this long. @default 10000 */
+  readonly timeoutMs?: number;
+  /** Speaks TLS, verifying the server. */
+  readonly tls?: TlsOptions;
+}
+
+/** Options of {@linkcode Runtime.listen}. */
+export interface ListenOptions extends SocketAddress {
+  /**
+   * Takes an accepted connection. It must call `start` on it, or `close`, before it returns or soon after; must not throw.
+   */
+  readonly onConnection: (connection: Connection) => void;
+  /** The listener stopped accepting for good, or an accept failed and is retried; for the log. */
+  readonly onError?: (error: Error) => void;
+  /** Speaks TLS. The handshake, with a deadline of 10 s, is over before `onConnection` is called. */
+  readonly tls?: TlsOptions;
+}
+
+/** A bound port. */
+export interface Listener {
+  /** Where it is bound, with the real port. */
+  readonly address: SocketAddress;
+  /** Stops accepting at once and frees the port. Accepted connections live on. Resolves when the port is free. */
+  close(): Promise<void>;
+}
+
+/** Options of {@linkcode Runtime.serveHttp}. */
+export interface ServeHttpOptions extends SocketAddress {
+  /** Answers a request, with Web standard types. */
+  readonly fetch: (request: Request) => Response | Promise<Response>;
+  /** The server died although it was not asked to stop; for the log. */
+  readonly onError?: (error: Error) => void;
+}
+
+/** A signal that asks the program to act. */
+export type Signal = "SIGINT" | "SIGTERM" | "SIGHUP";
+
+/** One JavaScript runtime. */
+export interface Runtime {
+  /** Which one. */
+  readonly name: "deno" | "bun";
+  /** Its version, such as "2.9.6". */
+  readonly version: string;
+  /**
+   * Dials. Tries every address the name resolves to, resolved anew at each call.
+   *
+   * @throws {TunnelError} code `CONNECTION` (refused, unreachable, unknown name, TLS not verified) or `TIMEOUT`; the
+   * message names the address and says what to do.
+   */
+  connect(options: ConnectOptions): Promise<Connection>;
+  /**
+   * Binds and accepts.
+   *
+   * @throws {TunnelError} code `BIND`, for instance when the address is in use; the message names the address.
+   */
+  listen(options: ListenOptions): Promise<Listener>;
+  /**
+   * Serves HTTP for the admin endpoint.
+   *
+   * @throws {TunnelError} code `BIND`.
+   */
+  serveHttp(options: ServeHttpOptions): Promise<Listener>;
+  /** The name of this machine. */
+  hostname(): string;
+  /** The environment variable, or undefined when unset or when reading it is not permitted. */
+  env(name: string): string | undefined;
+  /** Reads a whole file as UTF-8 text. @throws the runtime's error, with the path in its message */
+  readTextFile(path: string): Promise<string>;
+  /** The arguments after the program's name. */
+  args(): string[];
+  /** Whether standard error is a terminal. */
+  isTerminal(): boolean;
+  /** Calls `handler` for each arrival of `signal`. @returns stops it */
+  onSignal(signal: Signal, handler: () => void): () => void;
+  /** Ends the process. */
+  exit(code: number): never;
+  /** Resident memory in bytes, or undefined when it cannot be told at the moment. */
+  residentBytes(): number | undefined;
+}

@@ -1,0 +1,104 @@
+/**
+ * Who may connect.
+ *
+ * @module
+ */
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { Clock } from "../clock.ts";
+import { MAX_TOKEN_BYTES } from "../wire/limits.ts";
+import type { TokenOptions } from "./options.ts";
+
+/**
+ * Checks tokens. Only their SHA-256 digests are kept, and every digest is compared in full, so that the time taken says
+ * nothing about a token.
+ *
+ * @example
+ * ```ts
+ * import { Authenticator } from "./authenticator.ts";
+ *
+ * const authenticator = new Authenticator([{ name: "home", token: "correct horse" }]);
+ * console.log(authenticator.check("correct horse"), authenticator.check("battery")); // "home" undefined
+ * ```
+ */
+export class Authenticator {
+  readonly #tokens: readonly { readonly name: string; readonly digest: Uint8Array }[];
+
+  /**
+   * @param tokens At least one; names unique.
+   * @throws {TypeError} for an empty list, a name used twice or a token that no client could send
+   */
+  constructor(tokens: readonly TokenOptions[]) {
+    if (tokens.length === 0) throw new TypeError("A server needs at least one token");
+    if (new Set(tokens.map((token) => token.name)).size < tokens.length) {
+      throw new TypeError("Two tokens have the same name");
+    }
+    for (const { token } of tokens) assertToken(token);
+    this.#tokens = tokens.map(({ name, token }) => ({ name, digest: sha256(token) }));
+  }
+
+  /** The name of the token that equals `candidate`, or undefined. */
+  check(candidate: string): string | undefined {
+    const digest = sha256(candidate);
+    let found: string | undefined;
+    for (const token of this.#tokens) {
+      if (timingSafeEqual(digest, token.digest)) found = token.name;
+    }
+    return found;
+  }
+}
+
+/** @throws {TypeError} when `token` is not 1 to 256 bytes of printable ASCII; the message does not show it */
+export function assertToken(token: string): void {
+  if (!/^[\x20-\x7e]+$/.test(token) || token.length > MAX_TOKEN_BYTES) {
+    throw new TypeError(`A token must be 1 to ${MAX_TOKEN_BYTES} printable ASCII characters`);
+  }
+}
+
+function sha256(text: string): Uint8Array {
+  return createHash("sha256").update(text).digest();
+}
+
+/** Failures from one address that are forgiven. */
+export const FREE_FAILURES = 5;
+/** Longest time that an address is shut out. */
+export const MAX_PENALTY_MS = 60_000;
+/** Addresses that are remembered; the one that failed longest ago is forgotten first. */
+export const MAX_REMEMBERED_ADDRESSES = 10_000;
+
+/**
+ * Slows guessing: after a few failures an address is shut out, for 1 s at first and twice as long with each further one.
+ * While it is shut out no token is looked at, so guesses made meanwhile tell nothing.
+ */
+export class AddressPenalties {
+  readonly #clock: Clock;
+  readonly #byAddress = new Map<string, { failures: number; until: number }>();
+
+  /** @param clock The clock. */
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Whether the address is shut out now. */
+  isShutOut(address: string): boolean {
+    const entry = this.#byAddress.get(address);
+    return entry !== undefined && entry.until > this.#clock.now();
+  }
+
+  /** A token from this address was wrong. */
+  failed(address: string): void {
+    const failures = (this.#byAddress.get(address)?.failures ?? 0) + 1;
+    const penaltyMs = failures <= FREE_FAILURES
+      ? 0
+      : Math.min(MAX_PENALTY_MS, 1_000 * 2 ** (failures - FREE_FAILURES - 1));
+    this.#byAddress.delete(address); // To the end: the map's order is that of the last failures.
+    this.#byAddress.set(address, { failures, until: this.#clock.now() + penaltyMs });
+    if (this.#byAddress.size <= MAX_REMEMBERED_ADDRESSES) return;
+    const [oldest] = this.#byAddress.keys();
+    if (oldest !== undefined) this.#byAddress.delete(oldest);
+  }
+
+  /** A token from this address was right. */
+  succeeded(address: string): void {
+    this.#byAddress.delete(address);
+  }
+}

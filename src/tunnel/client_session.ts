@@ -1,0 +1,242 @@
+/**
+ * One connection of a client to its server: the handshake, the registrations, and the streams that the server opens.
+ *
+ * @module
+ */
+import { describeError, ProtocolError, TunnelError, type TunnelErrorCode } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import { Session } from "../mux/session.ts";
+import type { OwnerMessage, SessionEnd, SessionOwner } from "../mux/session_types.ts";
+import type { MuxStream } from "../mux/stream.ts";
+import type { Connection, Runtime } from "../runtime/types.ts";
+import { spawn } from "../spawn.ts";
+import { type Capabilities, formatCapabilities, parseCapabilities } from "../wire/capabilities.ts";
+import type { GoAwayCode } from "../wire/frame.ts";
+import type { CloseReason, HandshakeAck, HandshakeStatus, RegisterAck } from "../wire/messages.ts";
+import type { TunnelEnvironment } from "./environment.ts";
+import type { ClientLimits, ServiceOptions } from "./options.ts";
+import { Relay } from "./relay.ts";
+import { PROTOCOL_VERSION } from "./server_session.ts";
+import { formatAddress } from "./status.ts";
+
+/** What a session of the client needs of the client. */
+export interface ClientSessionHost {
+  readonly environment: TunnelEnvironment;
+  readonly limits: ClientLimits;
+  readonly runtime: Runtime;
+  readonly logger: Logger;
+  readonly services: ReadonlyMap<string, ServiceOptions>;
+  /** The server takes no new streams on this session. */
+  goingAway(session: ClientSession, code: GoAwayCode): void;
+  /** The session is over. */
+  left(session: ClientSession, end: SessionEnd): void;
+}
+
+/** What the client says about itself. */
+export interface Introduction {
+  readonly token: string;
+  readonly tunnelId: string;
+  readonly instance: string;
+}
+
+/** The server's answer to a registration. */
+export interface Registration {
+  readonly publicUrl: string | undefined;
+  /** Why it was refused. */
+  readonly error: string | undefined;
+  /** Whether asking again later may help. */
+  readonly temporary: boolean;
+}
+
+const REFUSALS: Readonly<Record<Exclude<HandshakeStatus, "success">, readonly [TunnelErrorCode, string]>> = {
+  invalid_token: [
+    "AUTHENTICATION",
+    "The server refused the token; compare it with the server's configuration",
+  ],
+  unsupported_version: [
+    "VERSION",
+    "The server does not support this version of the protocol; update the older of the two",
+  ],
+  version_mismatch: [
+    "VERSION",
+    "Server and client have no protocol version in common; update the older of the two",
+  ],
+  rate_limited: ["LIMIT", "The server takes no more clients from here at the moment"],
+  tunnel_id_taken: ["TAKEN", "The tunnel id is in use by another client; choose another one (--tunnel-id)"],
+};
+
+/** A connection to the server. */
+export class ClientSession implements SessionOwner {
+  /** The multiplexed connection. */
+  readonly session: Session;
+  readonly #host: ClientSessionHost;
+  readonly #introduction: Introduction;
+  #capabilities: Capabilities | undefined;
+  #established: ((answer: HandshakeAck) => void) | undefined;
+  #refused: ((error: Error) => void) | undefined;
+  /** Registrations without an answer, in the order in which they were sent. */
+  #registrations: ((answer: RegisterAck | undefined) => void)[] = [];
+  #lastError: string | undefined;
+
+  /** @param connection Not started yet. @param introduction What the server is told. @param host The client. */
+  constructor(connection: Connection, introduction: Introduction, host: ClientSessionHost) {
+    this.#host = host;
+    this.#introduction = introduction;
+    const { environment, limits } = host;
+    this.session = new Session(connection, this, { role: "client", limits, environment });
+  }
+
+  /** Whether the server knows several services on one connection. */
+  get namesServices(): boolean {
+    return this.#capabilities?.services ?? false;
+  }
+
+  /**
+   * Introduces the client.
+   *
+   * @returns the session's id, in hexadecimal
+   * @throws {TunnelError} when the server refuses or the connection is lost
+   */
+  async handshake(): Promise<string> {
+    const { token, tunnelId, instance } = this.#introduction;
+    const { windowBytes } = this.#host.limits;
+    const answer = await new Promise<HandshakeAck>((resolve, reject) => {
+      this.#established = resolve;
+      this.#refused = reject;
+      this.session.send({
+        type: "handshake",
+        token,
+        tunnelId,
+        minVersion: PROTOCOL_VERSION,
+        maxVersion: PROTOCOL_VERSION,
+        capabilities: formatCapabilities({ window: windowBytes, services: true, instance }),
+      });
+    });
+    return [...answer.sessionId].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+
+  /** Asks for a service. Never rejects. */
+  async register(service: ServiceOptions): Promise<Registration> {
+    if (!this.namesServices) return this.#registerUnnamed(service);
+    const { name, remotePort } = service;
+    const metadata = new Map(remotePort === undefined ? [] : [["remote_port", String(remotePort)]]);
+    const answer = await new Promise<RegisterAck | undefined>((resolve) => {
+      if (this.session.over) return resolve(undefined);
+      this.#registrations.push(resolve);
+      this.session.send({ type: "register", serviceName: name, protocol: "tcp", metadata });
+    });
+    if (answer === undefined) {
+      return { publicUrl: undefined, error: "The connection was lost", temporary: true };
+    }
+    const { publicUrl, status } = answer;
+    if (status === "success") return { publicUrl, error: undefined, temporary: false };
+    return { publicUrl: undefined, error: publicUrl || status, temporary: status === "service_name_taken" };
+  }
+
+  /** @inheritdoc */
+  message(message: OwnerMessage): void {
+    switch (message.type) {
+      case "handshake_ack":
+        return this.#handshakeAnswered(message);
+      case "register_ack": {
+        const answer = this.#registrations.shift();
+        if (answer === undefined) {
+          throw new ProtocolError("unasked_answer", "Received register_ack without a question");
+        }
+        return answer(message);
+      }
+      case "error":
+        this.#lastError = message.message;
+        return;
+      case "plugin_data":
+        return;
+      default:
+        throw new ProtocolError("unexpected_message", `A server does not send ${message.type}`);
+    }
+  }
+
+  /** @inheritdoc */
+  peerOpened(stream: MuxStream): CloseReason | undefined {
+    const { services, environment } = this.#host;
+    const name = stream.header("service");
+    // Only what this client's own configuration names is ever dialled, whatever the server asks for.
+    const [only] = services.values();
+    const service = name === undefined ? (services.size === 1 ? only : undefined) : services.get(name);
+    if (service === undefined) {
+      return { kind: "error", message: `No service ${JSON.stringify(name ?? "")} here` };
+    }
+    const relay = new Relay(stream, { environment });
+    spawn(
+      () => this.#joinLocal(stream, relay, service),
+      (error) => this.#localFailed(stream, service, error),
+    );
+    return undefined;
+  }
+
+  /** @inheritdoc */
+  goAway(code: GoAwayCode): void {
+    this.#host.goingAway(this, code);
+  }
+
+  /** @inheritdoc */
+  ended(end: SessionEnd): void {
+    const message = this.#lastError === undefined ? end.message : `${end.message}: ${this.#lastError}`;
+    this.#refused?.(new TunnelError(end.code === "protocol_error" ? "PROTOCOL" : "CONNECTION", message));
+    for (const answer of this.#registrations) answer(undefined);
+    this.#registrations = [];
+    this.#host.left(this, { code: end.code, message });
+  }
+
+  #handshakeAnswered(message: HandshakeAck): void {
+    const { status, version } = message;
+    const established = this.#established;
+    if (established === undefined) {
+      throw new ProtocolError("unasked_answer", "Received a second handshake_ack");
+    }
+    this.#established = undefined;
+    if (status === "success" && version !== PROTOCOL_VERSION) {
+      throw new ProtocolError(
+        "version_not_offered",
+        `The server chose version ${version}, which was not offered`,
+      );
+    }
+    if (status !== "success") {
+      this.#refused?.(new TunnelError(...REFUSALS[status]));
+      this.#refused = undefined;
+      return this.session.close(`The server refused the handshake: ${status}`);
+    }
+    this.#capabilities = parseCapabilities(message.capabilities);
+    this.#refused = undefined;
+    this.session.establish({ peerWindowBytes: this.#capabilities.window, beats: true });
+    established(message);
+  }
+
+  #registerUnnamed(service: ServiceOptions): Registration {
+    const [first] = this.#host.services.keys();
+    if (service.name === first && service.remotePort === undefined) {
+      return { publicUrl: undefined, error: undefined, temporary: false };
+    }
+    const error =
+      "This server shows one service of a client, on the server's own port, and takes no remote port";
+    return { publicUrl: undefined, error, temporary: false };
+  }
+
+  async #joinLocal(stream: MuxStream, relay: Relay, service: ServiceOptions): Promise<void> {
+    const { runtime, limits } = this.#host;
+    const connection = await runtime.connect({ ...service.local, timeoutMs: limits.localConnectTimeoutMs });
+    if (this.session.over) return connection.close();
+    stream.accept();
+    relay.join(connection);
+  }
+
+  #localFailed(stream: MuxStream, service: ServiceOptions, error: unknown): void {
+    const { environment, logger } = this.#host;
+    environment.counters.add("local_connect_failed", { label: service.name });
+    logger.warn("Service {service} at {local} cannot be reached: {reason}", {
+      service: service.name,
+      local: formatAddress(service.local),
+      reason: describeError(error),
+    });
+    stream.reset({ kind: "local_service_unreachable" });
+  }
+}

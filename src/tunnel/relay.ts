@@ -1,0 +1,300 @@
+/**
+ * Joins a socket and a stream: what arrives on one leaves on the other, in both directions, without a copy where the bytes
+ * can be written at once.
+ *
+ * @module
+ */
+import { describeError } from "../errors.ts";
+import { type BufferPool, MIN_BUFFER_BYTES } from "../mux/buffer_pool.ts";
+import type { MemoryBudget } from "../mux/memory_budget.ts";
+import type { Slab } from "../mux/slabs.ts";
+import type { MuxStream, StreamHandler } from "../mux/stream.ts";
+import type { Connection, ConnectionHandler } from "../runtime/types.ts";
+import type { CloseReason } from "../wire/messages.ts";
+
+/** Room in front of what is read, for the frame's header (10 bytes), aligned. */
+const HEADROOM_BYTES = 16;
+/** Largest read; larger ones bring no more throughput. */
+const MAX_READ_BYTES = 256 * 1024;
+/** Reads in a row that fill less than a quarter of the space before the next one is smaller. */
+const SHORT_READS_TO_SHRINK = 4;
+/** Bytes that have to wait are copied if they are fewer, so that they do not keep a whole slab from being reused. */
+const COPY_BELOW_BYTES = 16 * 1024;
+
+/** What relays share. */
+export interface RelayEnvironment {
+  readonly pool: BufferPool;
+  /** What read buffers may grow to, all together. */
+  readonly readMemory: MemoryBudget;
+}
+
+/** Options of {@linkcode relay}. */
+export interface RelayOptions {
+  readonly environment: RelayEnvironment;
+  /** Called once, when the socket is closed; never before {@linkcode Relay.join}. */
+  readonly onSocketClosed?: () => void;
+  /** Called when the stream ends before it was joined. */
+  readonly onStreamClosed?: () => void;
+  /** Called when the peer has accepted the stream. */
+  readonly onAccepted?: () => void;
+}
+
+/**
+ * One socket and one stream. It handles the stream from the beginning, so that what arrives before the socket is there waits
+ * within the stream's window; {@linkcode Relay.join} brings the socket.
+ */
+export class Relay {
+  readonly #writer: SocketWriter;
+  readonly #stream: MuxStream;
+  readonly #options: RelayOptions;
+
+  /** @param stream Without a handler yet. @param options What relays share, and who is told. */
+  constructor(stream: MuxStream, options: RelayOptions) {
+    this.#stream = stream;
+    this.#options = options;
+    this.#writer = new SocketWriter(stream, options);
+    stream.attach(this.#writer);
+  }
+
+  /** Brings the socket, not started yet. If the stream is over already, the socket is closed. */
+  join(connection: Connection): void {
+    const reader = new SocketReader(connection, this.#stream, this.#writer, this.#options);
+    this.#writer.joined(connection, reader);
+    connection.start(reader);
+    this.#writer.begin();
+  }
+}
+
+/** Socket → stream. */
+class SocketReader implements ConnectionHandler {
+  readonly #connection: Connection;
+  readonly #stream: MuxStream;
+  readonly #writer: SocketWriter;
+  readonly #options: RelayOptions;
+  #buffer: Uint8Array | undefined;
+  #readBytes = MIN_BUFFER_BYTES;
+  #spaceBytes = 0;
+  #shortReads = 0;
+
+  constructor(connection: Connection, stream: MuxStream, writer: SocketWriter, options: RelayOptions) {
+    this.#connection = connection;
+    this.#stream = stream;
+    this.#writer = writer;
+    this.#options = options;
+  }
+
+  space(): Uint8Array {
+    let buffer = this.#buffer;
+    if (buffer === undefined || buffer.length !== this.#readBytes) {
+      const { pool } = this.#options.environment;
+      if (buffer !== undefined) pool.give(buffer);
+      buffer = this.#buffer = pool.take(this.#readBytes);
+    }
+    // What the peer has no room for is not read: the kernel then slows the sender.
+    const end = Math.min(buffer.length, HEADROOM_BYTES + Math.max(1, this.#stream.creditBytes));
+    this.#spaceBytes = end - HEADROOM_BYTES;
+    return buffer.subarray(HEADROOM_BYTES, end);
+  }
+
+  data(chunk: Uint8Array): boolean {
+    const buffer = this.#buffer;
+    if (buffer === undefined) this.#stream.send(chunk, 0, false);
+    else {
+      this.#adapt(chunk.length);
+      this.#stream.send(buffer.subarray(0, HEADROOM_BYTES + chunk.length), HEADROOM_BYTES, true);
+    }
+    return false; // The stream says when it can take more.
+  }
+
+  end(): void {
+    this.#stream.endSending();
+  }
+
+  drain(): void {
+    this.#writer.drained();
+  }
+
+  close(error?: Error): void {
+    const busy = this.#stream.chunk !== undefined;
+    if (error !== undefined) this.#stream.reset({ kind: "error", message: describeError(error) });
+    this.#writer.socketClosed();
+    this.#release(busy);
+    this.#options.onSocketClosed?.();
+  }
+
+  /** The stream can take the next chunk. */
+  more(): void {
+    this.#connection.resume();
+  }
+
+  /** A chunk that is still being sent keeps its buffer: the pool must not lend it to somebody else. */
+  #release(busy: boolean): void {
+    const { pool, readMemory } = this.#options.environment;
+    if (this.#buffer !== undefined && !busy) pool.give(this.#buffer);
+    this.#buffer = undefined;
+    readMemory.release(this.#readBytes - MIN_BUFFER_BYTES);
+    this.#readBytes = MIN_BUFFER_BYTES;
+  }
+
+  #adapt(bytes: number): void {
+    const { readMemory } = this.#options.environment;
+    if (bytes === this.#spaceBytes) {
+      this.#shortReads = 0;
+      const full = bytes + HEADROOM_BYTES === this.#readBytes;
+      if (full && this.#readBytes < MAX_READ_BYTES && readMemory.reserve(this.#readBytes)) {
+        this.#readBytes *= 2;
+      }
+    } else if (bytes * 4 >= this.#readBytes || this.#readBytes === MIN_BUFFER_BYTES) this.#shortReads = 0;
+    else if (++this.#shortReads >= SHORT_READS_TO_SHRINK) {
+      this.#shortReads = 0;
+      this.#readBytes /= 2;
+      readMemory.release(this.#readBytes);
+    }
+  }
+}
+
+/** Bytes that wait for the socket. */
+interface Waiting {
+  buffer: Uint8Array;
+  start: number;
+  end: number;
+  /** The slab that `buffer` is a view of; undefined when it is the writer's own, from the pool. */
+  slab: Slab | undefined;
+}
+
+/** Stream → socket. */
+class SocketWriter implements StreamHandler {
+  readonly #stream: MuxStream;
+  readonly #options: RelayOptions;
+  #connection: Connection | undefined;
+  #reader: SocketReader | undefined;
+  #queue: Waiting[] | undefined;
+  /** What the socket is writing. */
+  #writing: Waiting | undefined;
+  #endQueued = false;
+  #closed: { reason: CloseReason | undefined } | undefined;
+  #socketClosed = false;
+
+  constructor(stream: MuxStream, options: RelayOptions) {
+    this.#stream = stream;
+    this.#options = options;
+  }
+
+  joined(connection: Connection, reader: SocketReader): void {
+    this.#connection = connection;
+    this.#reader = reader;
+  }
+
+  /** The socket can be used. */
+  begin(): void {
+    if (this.#closed !== undefined) return this.#closeSocket(this.#closed.reason);
+    this.#writeNext();
+  }
+
+  data(piece: Uint8Array, slab: Slab): void {
+    const connection = this.#connection;
+    if (this.#socketClosed) return;
+    if (connection === undefined || this.#writing !== undefined) return this.#wait(piece, slab);
+    if (!slab.mayPin) return this.#write(this.#copy(piece));
+    slab.retain();
+    this.#write({ buffer: piece, start: 0, end: piece.length, slab });
+  }
+
+  end(): void {
+    this.#endQueued = true;
+    if (this.#connection !== undefined && this.#writing === undefined) this.#writeNext();
+  }
+
+  sendable(): void {
+    this.#reader?.more();
+  }
+
+  accepted(): void {
+    this.#options.onAccepted?.();
+  }
+
+  close(reason: CloseReason | undefined): void {
+    this.#closed = { reason };
+    if (this.#connection === undefined) {
+      this.#dropQueue();
+      this.#options.onStreamClosed?.();
+    } else this.#closeSocket(reason);
+  }
+
+  /** The socket has written. */
+  drained(): void {
+    const entry = this.#writing;
+    if (entry === undefined) return;
+    this.#writing = undefined;
+    this.#done(entry);
+    if (this.#writing === undefined) this.#writeNext();
+  }
+
+  socketClosed(): void {
+    this.#socketClosed = true;
+    if (this.#writing !== undefined) this.#free(this.#writing);
+    this.#writing = undefined;
+    this.#dropQueue();
+  }
+
+  #closeSocket(reason: CloseReason | undefined): void {
+    // After both ends the socket closes itself; after a normal close everything has been written.
+    if (reason === undefined) return;
+    if (reason.kind === "normal") this.#connection?.close();
+    else this.#connection?.reset();
+  }
+
+  #writeNext(): void {
+    while (this.#writing === undefined) {
+      const entry = this.#queue?.shift();
+      if (entry === undefined) break;
+      this.#write(entry);
+    }
+    if (this.#writing !== undefined || !this.#endQueued || this.#socketClosed) return;
+    this.#endQueued = false;
+    this.#connection?.closeWrite();
+  }
+
+  #write(entry: Waiting): void {
+    const bytes = entry.buffer.subarray(entry.start, entry.end);
+    this.#writing = entry;
+    if (!(this.#connection as Connection).write(bytes)) return;
+    this.#writing = undefined;
+    this.#done(entry);
+  }
+
+  #done(entry: Waiting): void {
+    this.#free(entry);
+    this.#stream.consumed(entry.end - entry.start);
+  }
+
+  #wait(piece: Uint8Array, slab: Slab): void {
+    const queue = this.#queue ??= [];
+    if (piece.length >= COPY_BELOW_BYTES && slab.mayPin) {
+      slab.retain();
+      queue.push({ buffer: piece, start: 0, end: piece.length, slab });
+      return;
+    }
+    const last = queue.at(-1);
+    if (last !== undefined && last.slab === undefined && last.buffer.length - last.end >= piece.length) {
+      last.buffer.set(piece, last.end);
+      last.end += piece.length;
+    } else queue.push(this.#copy(piece));
+  }
+
+  #copy(piece: Uint8Array): Waiting {
+    const buffer = this.#options.environment.pool.take(piece.length);
+    buffer.set(piece);
+    return { buffer, start: 0, end: piece.length, slab: undefined };
+  }
+
+  #free(entry: Waiting): void {
+    if (entry.slab === undefined) this.#options.environment.pool.give(entry.buffer);
+    else entry.slab.release();
+  }
+
+  #dropQueue(): void {
+    for (const entry of this.#queue ?? []) this.#free(entry);
+    this.#queue = undefined;
+  }
+}

@@ -33,7 +33,7 @@ export interface Clock {
 export const systemClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
-  setTimer(callback, delayMs) {
+  setTimer(callback, delayMs): CancelTimer {
     const id = setTimeout(callback, delayMs);
     return () => clearTimeout(id);
   },

@@ -49,11 +49,14 @@ export interface TunnelErrorOptions {
  * ```
  */
 export class TunnelError extends Error {
+  /** Name of the class. */
   override readonly name: string = "TunnelError";
   /** The stable reason. */
   readonly code: TunnelErrorCode;
 
   /**
+   * Makes an error.
+   *
    * @param code The stable reason.
    * @param message What happened, action first, for people.
    * @param options The cause, if another error led here.
@@ -75,11 +78,14 @@ export class TunnelError extends Error {
  * ```
  */
 export class ProtocolError extends TunnelError {
+  /** Name of the class. */
   override readonly name = "ProtocolError";
   /** A short, stable, snake_case name of the rule that was broken; used as a metric label. */
   readonly rule: string;
 
   /**
+   * Makes an error.
+   *
    * @param rule The rule that was broken, snake_case.
    * @param message What was received and what was expected.
    */

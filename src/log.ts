@@ -7,9 +7,22 @@
  *
  * @module
  */
-import { getLogger, type Logger } from "@logtape/logtape";
+import { getLogger } from "@logtape/logtape";
 
-export type { Logger };
+/** Values for the `{names}` in a message. */
+export type LogProperties = Record<string, unknown>;
+
+/** Takes records. A logger of LogTape is one; any object with these methods will do. */
+export interface Logger {
+  /** What only a developer wants to see. */
+  debug(message: string, properties?: LogProperties): void;
+  /** What happens in the course of things. */
+  info(message: string, properties?: LogProperties): void;
+  /** What goes wrong and is dealt with. */
+  warn(message: string, properties?: LogProperties): void;
+  /** What goes wrong and stays so until somebody does something. */
+  error(message: string, properties?: LogProperties): void;
+}
 
 /** Category of every record of this project. */
 export const LOG_CATEGORY = "ferrotunnel";
@@ -18,13 +31,13 @@ export const LOG_CATEGORY = "ferrotunnel";
  * The logger that library code uses.
  *
  * @param logger The logger that the caller gave, if any.
- * @returns It, or the logger of this project, which is silent until a program configures it.
+ * @returns It, or LogTape's logger for {@linkcode LOG_CATEGORY}, which is silent until a program configures it.
  *
  * @example
  * ```ts
  * import { loggerOrDefault } from "./log.ts";
  *
- * const logger = loggerOrDefault().getChild("mux");
+ * const logger = loggerOrDefault();
  * logger.debug("Window of stream {streamId} is {windowBytes} bytes", { streamId: 2, windowBytes: 262144 });
  * ```
  */

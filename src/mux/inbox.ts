@@ -17,6 +17,11 @@ import { TokenBucket } from "./token_bucket.ts";
 
 /** Frames for streams that are gone, before the peer counts as broken. */
 export const ORPHAN_BUDGET = { burst: 10_000, perSecond: 1_000 };
+/**
+ * Frames that may be on their way when a stream ends, so that honest peers never use up the budget however many streams
+ * end: the credit of one window in halves, a close, and the answer to a close.
+ */
+export const LATE_FRAMES_PER_STREAM = 4;
 /** Openings that are refused, before the peer counts as hostile. */
 export const REFUSED_OPEN_BUDGET = { burst: 1_000, perSecond: 200 };
 /** Heartbeats, tiny credits and empty frames that a peer may send. */
@@ -70,6 +75,7 @@ export class Inbox implements FrameHandler {
   /** The stream that the payload now being parsed belongs to; undefined: it is dropped. */
   #current: MuxStream | undefined;
   #currentEnds = false;
+  #stopped = false;
 
   /** @param host The session. @param options Role and what is shared. */
   constructor(host: InboxHost, options: InboxOptions) {
@@ -104,13 +110,24 @@ export class Inbox implements FrameHandler {
     this.#parser.push(chunk);
   }
 
-  /** Nothing will arrive any more. */
+  /** A stream is over; some frames for it may be late. */
+  streamEnded(): void {
+    this.#orphans.give(LATE_FRAMES_PER_STREAM);
+  }
+
+  /** The session is over: what else is in the chunk being parsed is dropped. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** The connection is closed: nothing is read into the memory any more. */
   close(): void {
     this.#slabs.close();
   }
 
   /** @inheritdoc */
   control(message: ControlMessage): void {
+    if (this.#stopped) return;
     switch (message.type) {
       case "open_stream":
         return this.#openStream(message);
@@ -131,6 +148,7 @@ export class Inbox implements FrameHandler {
     const { streamId, payloadBytes, end } = header;
     const stream = this.#host.stream(streamId);
     this.#current = undefined;
+    if (this.#stopped) return;
     if (stream === undefined) return this.#unexpectedData(header);
     if (stream.remoteEnded) {
       stream.reset({ kind: "protocol_violation" });
@@ -155,11 +173,14 @@ export class Inbox implements FrameHandler {
     const stream = this.#current;
     if (stream === undefined) return;
     stream.dataReceived(piece, this.#slab as Slab);
-    if (last && this.#currentEnds) stream.endReceived();
+    if (!last || !this.#currentEnds) return;
+    if (stream.closed) this.closedStreams.confirm(stream.id);
+    else stream.endReceived();
   }
 
   /** @inheritdoc */
   windowUpdate(streamId: number, increment: number): void {
+    if (this.#stopped) return;
     if (increment < TINY_CREDIT_BYTES && !this.#chatter.take()) {
       throw new ProtocolError("credit_flood", "Received too many tiny credits");
     }
@@ -170,7 +191,7 @@ export class Inbox implements FrameHandler {
 
   /** @inheritdoc */
   goAway(code: GoAwayCode): void {
-    this.#host.goAway(code);
+    if (!this.#stopped) this.#host.goAway(code);
   }
 
   #openStream(message: OpenStream): void {

@@ -6,8 +6,8 @@
 
 /** Smallest frame: below it, headers and system calls cost more than fairness gains. */
 export const MIN_FRAME_BYTES = 16 * 1024;
-/** Largest frame: measured on loopback, larger reads and writes bring no more throughput. */
-export const MAX_FRAME_PAYLOAD_BYTES = 256 * 1024;
+/** Largest frame: as much as a runtime hands over at once. Larger ones bring no more throughput. */
+export const MAX_FRAME_PAYLOAD_BYTES = 512 * 1024;
 /** A frame should occupy the link no longer than this, so that one bulk stream does not delay the others. */
 export const FRAME_TIME_MS = 5;
 
@@ -16,7 +16,10 @@ const SAMPLE_MS = 10;
 /** Weight of a new sample. One in four follows a change within a few samples and forgets an outlier as soon. */
 const SAMPLE_WEIGHT = 0.25;
 
-/** Measures the rate of a link from writes that had to wait, and derives a frame size. */
+/** What a frame carries before the first sample. */
+const FIRST_FRAME_BYTES = 64 * 1024;
+
+/** Measures the rate of a link from how long writes took, and derives a frame size. */
 export class LinkRate {
   #busyMs = 0;
   #bytes = 0;
@@ -29,7 +32,7 @@ export class LinkRate {
 
   /** The most payload that a frame should carry now. */
   get frameBytes(): number {
-    if (this.#bytesPerMs === undefined) return MAX_FRAME_PAYLOAD_BYTES / 4;
+    if (this.#bytesPerMs === undefined) return FIRST_FRAME_BYTES;
     return Math.max(
       MIN_FRAME_BYTES,
       Math.min(MAX_FRAME_PAYLOAD_BYTES, Math.floor(this.#bytesPerMs * FRAME_TIME_MS)),
@@ -38,6 +41,7 @@ export class LinkRate {
 
   /** A write of `bytes` was taken by the kernel after `elapsedMs`. */
   wrote(bytes: number, elapsedMs: number): void {
+    if (bytes < MIN_FRAME_BYTES) return; // The cost of the call, not of the bytes.
     this.#bytes += bytes;
     this.#busyMs += elapsedMs;
     if (this.#busyMs < SAMPLE_MS) return;

@@ -132,11 +132,10 @@ export class Outbox {
         continue;
       }
       const large = bytes > MAX_COPIED_PAYLOAD_BYTES;
-      if (large && sender.headroom) {
-        if (this.#batchUsed > 0) break; // What is gathered goes first; the sender keeps its turn.
-        return this.#lend(queue, sender, bytes, last);
-      }
       this.#shift(queue);
+      // What is gathered goes first and takes the header along: were the sender put off instead, control frames that
+      // gather during every write would put it off for ever.
+      if (large && sender.headroom && this.#batchUsed === 0) return this.#lend(sender, bytes, last);
       this.#append(sender, bytes, last, large);
       if (large) break;
     }
@@ -176,8 +175,7 @@ export class Outbox {
     sender.queued = false;
   }
 
-  #lend(queue: Queue, sender: Sender, bytes: number, last: boolean): Uint8Array {
-    this.#shift(queue);
+  #lend(sender: Sender, bytes: number, last: boolean): Uint8Array {
     const chunk = sender.chunk as Uint8Array;
     const start = sender.chunkStart;
     writeDataHeader(chunk, start - DATA_HEADER_BYTES, {

@@ -14,7 +14,7 @@ import { Heart } from "./heart.ts";
 import { Inbox, type StreamMessage } from "./inbox.ts";
 import { LinkRate } from "./link_rate.ts";
 import { MemoryBudget } from "./memory_budget.ts";
-import { Outbox } from "./outbox.ts";
+import { MAX_QUEUED_CONTROL_BYTES, Outbox } from "./outbox.ts";
 import { ReadGate } from "./read_gate.ts";
 import type {
   OpenStreamOptions,
@@ -47,7 +47,8 @@ export class Session {
     giveCredit: (stream, bytes) => this.#controlQueued(this.#outbox.windowUpdate(stream.id, bytes)),
     sendAccepted: (stream) => this.send({ type: "stream_ack", streamId: stream.id, status: "accepted" }),
     sendClose: (stream, reason) => this.#closeStream(stream, reason),
-    forget: (stream) => this.#forget(stream),
+    sending: (bytes) => void (this.#environment.counters.bytesSent += bytes),
+    forget: (stream, reason) => this.#forget(stream, reason),
     bufferedChanged: (stream, bytes) => this.#gate.changed(stream, bytes, this.extended),
   };
   readonly #flushBound = (): void => {
@@ -109,6 +110,7 @@ export class Session {
       heart: this.#heart,
       writing: () => this.#writing,
       midControlFrame: () => this.#inbox.midControlFrame,
+      reading: () => !this.#gate.paused,
       swept: () => this.#gate.check(),
       end: (code, message) => this.#end({ code, message }),
     });
@@ -120,6 +122,7 @@ export class Session {
       close: (error) => {
         const message = error === undefined ? "The connection was closed" : describeError(error);
         this.#end({ code: "connection_lost", message });
+        this.#inbox.close();
       },
     });
   }
@@ -127,6 +130,11 @@ export class Session {
   /** Open streams. */
   get streamCount(): number {
     return this.#streams.size;
+  }
+
+  /** Streams that this side has closed and the peer has not yet. */
+  get closingCount(): number {
+    return this.#inbox.closedStreams.size;
   }
 
   /** Bytes that wait for slow readers. */
@@ -182,6 +190,12 @@ export class Session {
         `The session has ${this.#streams.size} streams open, which is its limit`,
       );
     }
+    if (this.#outbox.controlBytes > MAX_QUEUED_CONTROL_BYTES / 2) {
+      throw new TunnelError(
+        "LIMIT",
+        "The peer does not read the openings of streams that are queued already",
+      );
+    }
     const streamId = this.#nextId;
     if (streamId > MAX_STREAM_ID) throw new TunnelError("LIMIT", "The session has used up its stream ids");
     this.#nextId += 2;
@@ -195,6 +209,7 @@ export class Session {
       priority,
     };
     this.send(message);
+    if (this.#ended) throw new TunnelError("CLOSED", "The session ended while the stream was being opened");
     return this.#addStream(message, true);
   }
 
@@ -299,11 +314,17 @@ export class Session {
 
   #closeStream(stream: MuxStream, reason: CloseReason): void {
     this.send({ type: "close_stream", streamId: stream.id, reason });
+    // After both ends the peer may have forgotten the stream and not answer.
+    if (stream.remoteEnded && !stream.halfClosed) return;
     this.#inbox.closedStreams.add(stream.id, stream.receiveCreditBytes);
   }
 
-  #forget(stream: MuxStream): void {
+  #forget(stream: MuxStream, reason: CloseReason | undefined): void {
     this.#streams.delete(stream.id);
+    this.#inbox.streamEnded();
+    if (reason !== undefined && reason.kind !== "normal") {
+      this.#environment.counters.add("streams_reset", { label: reason.kind });
+    }
     if (this.#streams.size > 0) return;
     const waiting = this.#whenIdle;
     this.#whenIdle = [];
@@ -341,13 +362,13 @@ export class Session {
 
   #written(): void {
     if (this.#ended) return;
-    this.#rate.wrote(this.#writeBytes, this.#environment.clock.now() - this.#writeStartedAt);
     this.#writeDone();
     this.#flush();
   }
 
   #writeDone(): void {
     this.#writing = false;
+    this.#rate.wrote(this.#writeBytes, this.#environment.clock.now() - this.#writeStartedAt);
     this.#sweeper.wroteSomething();
     this.#outbox.written();
   }
@@ -357,11 +378,11 @@ export class Session {
     if (!this.#writing) this.#flush(); // The last control frames say why; more than that is not waited for.
     if (this.#ended) return;
     this.#ended = true;
+    this.#inbox.stop();
     this.#sweeper.stop();
     this.#heart.stop();
     const reason: CloseReason = { kind: "error", message: "The tunnel session ended" };
     for (const stream of [...this.#streams.values()]) stream.sessionEnded(reason);
-    this.#inbox.close();
     this.connection.close();
     this.#owner.ended(end);
   }

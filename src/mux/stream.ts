@@ -39,7 +39,9 @@ export interface StreamHost {
   /** Tells the peer that the stream is closed. */
   sendClose(stream: MuxStream, reason: CloseReason): void;
   /** The stream is over; nothing of it is needed any more. */
-  forget(stream: MuxStream): void;
+  forget(stream: MuxStream, reason: CloseReason | undefined): void;
+  /** Bytes of payload are being sent. */
+  sending(bytes: number): void;
   /** Bytes of the stream wait in memory (positive) or have left it (negative). */
   bufferedChanged(stream: MuxStream, bytes: number): void;
 }
@@ -209,7 +211,7 @@ export class MuxStream implements Sender {
   /** Ends the stream in both directions at once. What was not sent yet is dropped. */
   reset(reason: CloseReason): void {
     if (this.#closed) return;
-    this.#host.sendClose(this, reason);
+    if (this.#closeReason === undefined) this.#host.sendClose(this, reason); // Else the peer has closed it already.
     this.#finish(reason);
   }
 
@@ -230,6 +232,7 @@ export class MuxStream implements Sender {
   framed(bytes: number, ended: boolean): void {
     this.chunkStart += bytes;
     this.#sendCredit.spend(bytes);
+    this.#host.sending(bytes);
     this.waits.halfClosed = 0;
     if (ended) this.#localEnded = true;
   }
@@ -297,6 +300,7 @@ export class MuxStream implements Sender {
     this.#closeReason = reason;
     this.#localEnded = true;
     this.chunk = undefined;
+    this.endQueued = false;
     if (!this.#remoteEnded) this.endReceived();
     else this.#finishIfDone();
   }
@@ -330,7 +334,7 @@ export class MuxStream implements Sender {
     const bufferedBytes = this.#bufferedBytes;
     this.#bufferedBytes = 0;
     this.#host.bufferedChanged(this, -bufferedBytes);
-    this.#host.forget(this);
+    this.#host.forget(this, reason);
     this.#handler?.close(reason);
   }
 }

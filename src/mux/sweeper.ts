@@ -34,6 +34,8 @@ export interface Swept {
   writing(): boolean;
   /** Whether a control frame is incomplete. */
   midControlFrame(): boolean;
+  /** Whether the session reads at the moment; it cannot hear the peer otherwise. */
+  reading(): boolean;
   /** A round is over. */
   swept(): void;
   /** The session must end. */
@@ -47,7 +49,7 @@ export const CONTROL_FRAME_TIMEOUT_MS = 10_000;
 /** What a peer of plain version 1 is given: it sends a heartbeat every 30 s only. */
 const VERSION_1_DEAD_AFTER_MS = 90_000;
 
-/** Runs the rounds. */
+/** Runs the rounds. A deadline of N ms fires between N and N plus one round after what it waits for began. */
 export class Sweeper {
   readonly #clock: Clock;
   readonly #limits: SessionLimits;
@@ -120,10 +122,10 @@ export class Sweeper {
   #advance(elapsedMs: number): void {
     const { heart } = this.#swept;
     const limits = this.#limits;
-    const heard = heart.takeHeard();
+    const heard = heart.takeHeard() || !this.#swept.reading();
     this.#silentMs = heard ? 0 : this.#silentMs + elapsedMs;
     this.#frameStalledMs = heard || !this.#swept.midControlFrame() ? 0 : this.#frameStalledMs + elapsedMs;
-    this.#writeStalledMs = this.#swept.writing() ? this.#writeStalledMs + elapsedMs : 0;
+    this.#writeStalledMs = waited(this.#writeStalledMs, elapsedMs, this.#swept.writing());
     if (!this.#established) {
       this.#ageMs += elapsedMs;
       if (this.#ageMs >= limits.handshakeTimeoutMs) {
@@ -159,14 +161,23 @@ export class Sweeper {
   }
 }
 
+/** A wait that was first seen in this round. It may have begun just before, and no deadline may be early. */
+const BEGUN_MS = Number.MIN_VALUE;
+
+/** How long something has waited, from how long it had (0: not at all, or it has moved since) at the last round. */
+function waited(beforeMs: number, elapsedMs: number, waits: boolean): number {
+  if (!waits) return 0;
+  return beforeMs === 0 ? BEGUN_MS : beforeMs + elapsedMs;
+}
+
 /** Without half-close, how long an answer may still take to come after the visitor has ended its direction. */
 const VERSION_1_LINGER_MS = 10_000;
 
 function sweepStream(stream: MuxStream, elapsedMs: number, limits: SessionLimits): void {
   const { waits } = stream;
-  waits.accept = stream.awaitsAccept ? waits.accept + elapsedMs : 0;
-  waits.reader = stream.bufferedBytes > 0 ? waits.reader + elapsedMs : 0;
-  waits.halfClosed = stream.halfClosed ? waits.halfClosed + elapsedMs : 0;
+  waits.accept = waited(waits.accept, elapsedMs, stream.awaitsAccept);
+  waits.reader = waited(waits.reader, elapsedMs, stream.bufferedBytes > 0);
+  waits.halfClosed = waited(waits.halfClosed, elapsedMs, stream.halfClosed);
   if (
     waits.accept >= limits.openTimeoutMs ||
     waits.reader >= limits.streamStallTimeoutMs ||

@@ -45,6 +45,11 @@ export class TokenBucket {
     return true;
   }
 
+  /** Allows it `tokens` times more, within the burst. */
+  give(tokens: number): void {
+    this.#tokens = Math.min(this.#options.burst, this.#tokens + tokens);
+  }
+
   #fill(): void {
     const now = this.#now();
     const gained = ((now - this.#filledAt) / 1000) * this.#options.perSecond;

@@ -12,6 +12,7 @@ import { Counters } from "../observe/counters.ts";
 import type { Runtime } from "../runtime/types.ts";
 import { spawn } from "../spawn.ts";
 import type { GoAwayCode } from "../wire/frame.ts";
+import { MAX_NAME_BYTES } from "../wire/limits.ts";
 import { assertToken } from "./authenticator.ts";
 import { Backoff } from "./backoff.ts";
 import {
@@ -44,6 +45,7 @@ export interface ClientDependencies {
 
 /** How a service stands at the server. */
 export interface ServiceState {
+  /** Name of the service. */
   readonly name: string;
   /** Where visitors reach it; undefined when it was refused, or when the server does not say. */
   readonly publicUrl: string | undefined;
@@ -80,6 +82,8 @@ export class TunnelClient implements ClientSessionHost {
   readonly #backoff: Backoff;
   readonly #states = new Map<string, ServiceState>();
   #current: ClientSession | undefined;
+  /** Waits for the answer to its handshake. */
+  #dialling: ClientSession | undefined;
   readonly #draining = new Set<ClientSession>();
   #connectedAt: number | undefined;
   #everConnected = false;
@@ -95,7 +99,7 @@ export class TunnelClient implements ClientSessionHost {
   /**
    * @param options What the client is told.
    * @param dependencies What it runs on.
-   * @throws {TypeError} without services, with a name used twice, or with a token that cannot be sent
+   * @throws {TypeError} without services, with a name used twice, or with a name or token that cannot be sent
    */
   constructor(options: ClientOptions, dependencies: ClientDependencies) {
     const { runtime, clock = systemClock, counters = new Counters(), random } = dependencies;
@@ -109,6 +113,8 @@ export class TunnelClient implements ClientSessionHost {
     this.environment = createEnvironment({ clock, counters, limits: this.limits });
     this.services = new Map(options.services.map((service) => [service.name, service]));
     if (this.services.size < options.services.length) throw new TypeError("Two services have the same name");
+    for (const name of this.services.keys()) assertSendable("service name", name);
+    if (options.tunnelId !== undefined) assertSendable("tunnel id", options.tunnelId);
     this.#introduction = {
       token: options.token,
       tunnelId: options.tunnelId ?? defaultTunnelId(runtime.hostname(), options.services),
@@ -208,12 +214,14 @@ export class TunnelClient implements ClientSessionHost {
         ...(tls === undefined ? {} : { tls }),
       });
       if (this.#stopping !== undefined) return connection.close();
-      session = new ClientSession(connection, this.#introduction, this);
+      session = this.#dialling = new ClientSession(connection, this.#introduction, this);
       const sessionId = await session.handshake();
       if (this.#stopping !== undefined) return session.session.close("The client is stopping");
       this.#established(session, sessionId);
     } catch (error) {
       if (this.#stopping === undefined) this.#dialFailed(error);
+    } finally {
+      this.#dialling = undefined;
     }
   }
 
@@ -261,7 +269,7 @@ export class TunnelClient implements ClientSessionHost {
       });
       this.#emit({ type: "service_ready", service: name, publicUrl: url });
     } else {
-      this.counters.add("registrations_refused", { label: name });
+      this.counters.add("registrations_refused", { label: "by_server" });
       this.logger.error("The server refused service {service}: {reason}", { service: name, reason: error });
       this.#emit({ type: "service_refused", service: name, reason: error });
     }
@@ -285,7 +293,7 @@ export class TunnelClient implements ClientSessionHost {
     this.#states.clear();
     this.#cancelRegistering();
     this.counters.add("sessions_closed", { label: "lost" });
-    if (this.#stopping === undefined) this.#retry(reason, lastedMs, atLeastMs);
+    if (this.#stopping === undefined && !this.#over) this.#retry(reason, lastedMs, atLeastMs);
   }
 
   #retry(reason: string, lastedMs: number, atLeastMs: number): void {
@@ -314,6 +322,7 @@ export class TunnelClient implements ClientSessionHost {
     const { clock } = this.environment;
     this.#cancelTimer();
     this.#cancelRegistering();
+    this.#dialling?.session.close("The client is stopping");
     const sessions = [...this.#draining, ...(this.#current === undefined ? [] : [this.#current])];
     const idle = Promise.all(sessions.map(({ session }) => session.drain("shutting_down")));
     let cancel: CancelTimer = () => {};
@@ -331,6 +340,12 @@ export class TunnelClient implements ClientSessionHost {
   #emit(event: ClientEvent): void {
     this.#dependencies.onEvent?.(event);
   }
+}
+
+/** What a name is made of is for the server to judge; this is what the wire can carry. */
+function assertSendable(what: string, name: string): void {
+  if (name.isWellFormed() && new TextEncoder().encode(name).length <= MAX_NAME_BYTES) return;
+  throw new TypeError(`A ${what} must be well-formed text of at most ${MAX_NAME_BYTES} bytes`);
 }
 
 /** The same machine with the same services is the same client, also after a restart. */

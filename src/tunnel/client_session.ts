@@ -49,20 +49,20 @@ export interface Registration {
 }
 
 const REFUSALS: Readonly<Record<Exclude<HandshakeStatus, "success">, readonly [TunnelErrorCode, string]>> = {
-  invalid_token: [
+  "invalid_token": [
     "AUTHENTICATION",
     "The server refused the token; compare it with the server's configuration",
   ],
-  unsupported_version: [
+  "unsupported_version": [
     "VERSION",
     "The server does not support this version of the protocol; update the older of the two",
   ],
-  version_mismatch: [
+  "version_mismatch": [
     "VERSION",
     "Server and client have no protocol version in common; update the older of the two",
   ],
-  rate_limited: ["LIMIT", "The server takes no more clients from here at the moment"],
-  tunnel_id_taken: ["TAKEN", "The tunnel id is in use by another client; choose another one (--tunnel-id)"],
+  "rate_limited": ["LIMIT", "The server takes no more clients from here at the moment"],
+  "tunnel_id_taken": ["TAKEN", "The tunnel id is in use by another client; choose another one (--tunnel-id)"],
 };
 
 /** A connection to the server. */

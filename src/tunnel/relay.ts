@@ -75,6 +75,8 @@ class SocketReader implements ConnectionHandler {
   #readBytes = MIN_BUFFER_BYTES;
   #spaceBytes = 0;
   #shortReads = 0;
+  /** Whether the stream may still be sending from the buffer. */
+  #lent = false;
 
   constructor(connection: Connection, stream: MuxStream, writer: SocketWriter, options: RelayOptions) {
     this.#connection = connection;
@@ -101,6 +103,7 @@ class SocketReader implements ConnectionHandler {
     if (buffer === undefined) this.#stream.send(chunk, 0, false);
     else {
       this.#adapt(chunk.length);
+      this.#lent = true;
       this.#stream.send(buffer.subarray(0, HEADROOM_BYTES + chunk.length), HEADROOM_BYTES, true);
     }
     return false; // The stream says when it can take more.
@@ -115,22 +118,25 @@ class SocketReader implements ConnectionHandler {
   }
 
   close(error?: Error): void {
-    const busy = this.#stream.chunk !== undefined;
     if (error !== undefined) this.#stream.reset({ kind: "error", message: describeError(error) });
     this.#writer.socketClosed();
-    this.#release(busy);
+    this.#release();
     this.#options.onSocketClosed?.();
   }
 
   /** The stream can take the next chunk. */
   more(): void {
+    this.#lent = false;
     this.#connection.resume();
   }
 
-  /** A chunk that is still being sent keeps its buffer: the pool must not lend it to somebody else. */
-  #release(busy: boolean): void {
+  /**
+   * A chunk that is still being sent, by a stream that may be over, keeps its buffer: the pool must not lend it to
+   * somebody else.
+   */
+  #release(): void {
     const { pool, readMemory } = this.#options.environment;
-    if (this.#buffer !== undefined && !busy) pool.give(this.#buffer);
+    if (this.#buffer !== undefined && !this.#lent) pool.give(this.#buffer);
     this.#buffer = undefined;
     readMemory.release(this.#readBytes - MIN_BUFFER_BYTES);
     this.#readBytes = MIN_BUFFER_BYTES;

@@ -23,7 +23,13 @@ import {
   type ServerOptions,
 } from "./options.ts";
 import { ServerSession, type ServerSessionHost } from "./server_session.ts";
-import { type BindPort, ServiceBinder, type VisitorPort, type VisitorTarget } from "./service_binder.ts";
+import {
+  type BindPort,
+  type RegisterAnswer,
+  ServiceBinder,
+  type VisitorPort,
+  type VisitorTarget,
+} from "./service_binder.ts";
 import { type Identity, sameIdentity } from "./services.ts";
 import { formatAddress, type ServerStatus } from "./status.ts";
 
@@ -238,7 +244,9 @@ export class TunnelServer implements ServerSessionHost {
   async register(session: ServerSession, message: Register): Promise<RegisterAck> {
     const service = message.serviceName;
     const tunnelId = session.identity?.tunnelId ?? "";
-    const { address, ...answer } = await this.#binder.register(session, message);
+    const { address, ...answer }: RegisterAnswer = this.#stopping === undefined
+      ? await this.#binder.register(session, message)
+      : { type: "register_ack", publicUrl: "The server is stopping", status: "quota_exceeded" };
     if (address !== undefined) {
       this.#logger.info("Service {service} of {tunnelId} is at {address}", {
         service,

@@ -4,6 +4,7 @@
  * @module
  */
 import { randomBytes, randomUUID } from "node:crypto";
+import type { CancelTimer } from "../clock.ts";
 import { ProtocolError } from "../errors.ts";
 import { Session } from "../mux/session.ts";
 import type { OwnerMessage, SessionEnd, SessionEnvironment, SessionOwner } from "../mux/session_types.ts";
@@ -59,6 +60,7 @@ export class ServerSession implements SessionOwner {
   readonly since: number;
   readonly #host: ServerSessionHost;
   #handshakeSeen = false;
+  #cancelRefusal: CancelTimer = () => {};
   #identity: Identity | undefined;
   #capabilities: Capabilities | undefined;
   #registrations: Promise<void> = Promise.resolve();
@@ -113,6 +115,7 @@ export class ServerSession implements SessionOwner {
 
   /** @inheritdoc */
   ended(end: SessionEnd): void {
+    this.#cancelRefusal();
     this.#host.left(this, end);
   }
 
@@ -128,10 +131,10 @@ export class ServerSession implements SessionOwner {
     const tokenName = this.#host.checkToken(message.token, address);
     if (tokenName === undefined) {
       const { clock } = this.#host.environment;
-      clock.setTimer(() => this.#refuse("invalid_token"), AUTHENTICATION_FAILURE_DELAY_MS);
+      const refuse = (): void => this.#refuse("invalid_token");
+      this.#cancelRefusal = clock.setTimer(refuse, AUTHENTICATION_FAILURE_DELAY_MS);
       return;
     }
-    if (!this.#host.hasRoom()) return this.#refuse("rate_limited");
     const capabilities = parseCapabilities(message.capabilities);
     const identity = { tokenName, tunnelId: message.tunnelId ?? randomUUID() };
     spawn(() => this.#claimId(identity, capabilities), (error) => this.session.close(String(error)));
@@ -150,6 +153,8 @@ export class ServerSession implements SessionOwner {
     }
     if (this.session.over) return;
     if (this.#host.isReserved(identity)) return this.#refuse("tunnel_id_taken");
+    // Asked last: a client that takes its own session over needs no more room than it has.
+    if (!this.#host.hasRoom()) return this.#refuse("rate_limited");
     this.#accept(identity, capabilities);
   }
 

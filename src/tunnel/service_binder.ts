@@ -42,6 +42,9 @@ export type Binding =
 /** A claimed service. */
 export type ServiceClaim = Claim<ServerSession, Binding>;
 
+/** The answer to a registration, and the address that was bound if it succeeded. */
+export type RegisterAnswer = RegisterAck & { readonly address?: SocketAddress };
+
 /** Options of a {@linkcode ServiceBinder}. */
 export interface ServiceBinderOptions {
   readonly clock: Clock;
@@ -92,7 +95,7 @@ export class ServiceBinder {
   async register(
     session: ServerSession,
     message: Register,
-  ): Promise<RegisterAck & { address?: SocketAddress }> {
+  ): Promise<RegisterAnswer> {
     try {
       const address = await this.#register(session, message);
       const hostname = this.#options.publicHost ?? address.hostname;

@@ -7,14 +7,17 @@ import type { SocketAddress } from "../runtime/types.ts";
 
 /** A server's state. */
 export interface ServerStatus {
+  /** Tells it from a client's. */
   readonly role: "server";
   /** Where clients connect. */
   readonly address: string;
   /** The shared public port. */
   readonly sharedAddress: string | undefined;
+  /** Whether a stop was asked for. */
   readonly stopping: boolean;
   /** Connections that have not authenticated. */
   readonly unauthenticated: number;
+  /** The clients that are connected. */
   readonly clients: readonly {
     readonly tunnelId: string;
     /** Name of the token. */
@@ -27,6 +30,7 @@ export interface ServerStatus {
     /** Whether it knows the stream extensions. */
     readonly extended: boolean;
   }[];
+  /** The services that are registered, or kept for a client that was lost. */
   readonly services: readonly {
     readonly name: string;
     readonly tunnelId: string;
@@ -38,14 +42,23 @@ export interface ServerStatus {
 
 /** A client's state. */
 export interface ClientStatus {
+  /** Tells it from a server's. */
   readonly role: "client";
+  /** The server's address. */
   readonly server: string;
+  /** The id by which the server knows this client. */
   readonly tunnelId: string;
+  /** Whether the server has answered for every service. */
   readonly connected: boolean;
+  /** Whether a stop was asked for. */
   readonly stopping: boolean;
+  /** Visitors now. */
   readonly streams: number;
+  /** Bytes that wait for slow local services. */
   readonly bufferedBytes: number;
+  /** The last measured round trip to the server. */
   readonly rttMs: number | undefined;
+  /** Its services, and how the server answered for them. */
   readonly services: readonly {
     readonly name: string;
     readonly local: string;

@@ -1,0 +1,51 @@
+/**
+ * Shows where a client's services can be reached.
+ *
+ * @module
+ */
+import { escapeControls, formatAddress } from "../config/mod.ts";
+import type { ClientEvent } from "../tunnel/events.ts";
+import type { ServiceOptions } from "../tunnel/options.ts";
+
+/**
+ * Prints a line for each service as it becomes reachable, and again only when its address changed.
+ *
+ * @example
+ * ```ts
+ * import { ServiceBoard } from "./service_board.ts";
+ *
+ * const services = [{ name: "ssh", kind: "tcp" as const, local: { hostname: "127.0.0.1", port: 22 } }];
+ * const board = new ServiceBoard(services, (line) => console.log(line));
+ * board.take({ type: "service_ready", service: "ssh", publicUrl: "tcp://host:2222" });
+ * // ssh  127.0.0.1:22 → tcp://host:2222
+ * ```
+ */
+export class ServiceBoard {
+  readonly #local: ReadonlyMap<string, string>;
+  readonly #shown = new Map<string, string>();
+  readonly #nameWidth: number;
+  readonly #localWidth: number;
+  readonly #print: (line: string) => void;
+
+  /**
+   * @param services The client's services.
+   * @param print Takes each line, without its end.
+   */
+  constructor(services: readonly ServiceOptions[], print: (line: string) => void) {
+    this.#local = new Map(services.map(({ name, local }) => [name, formatAddress(local)]));
+    this.#nameWidth = Math.max(...services.map(({ name }) => name.length));
+    this.#localWidth = Math.max(...[...this.#local.values()].map((text) => text.length));
+    this.#print = print;
+  }
+
+  /** Takes what happened at the client. */
+  take(event: ClientEvent): void {
+    if (event.type !== "service_ready") return;
+    // A server that speaks only version 1 tells no address.
+    const publicUrl = escapeControls(event.publicUrl ?? "the server's shared port");
+    if (this.#shown.get(event.service) === publicUrl) return;
+    this.#shown.set(event.service, publicUrl);
+    const local = (this.#local.get(event.service) ?? "").padEnd(this.#localWidth);
+    this.#print(`${event.service.padEnd(this.#nameWidth)}  ${local} → ${publicUrl}`);
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * The kinds of fields that configurations are made of. Every one says in its own words what it expects, and what it
+ * got instead, unless that may be a secret.
+ *
+ * @module
+ */
+import { z } from "zod";
+import type { SocketAddress } from "../runtime/types.ts";
+import { type PortRange } from "../tunnel/options.ts";
+import { MAX_TOKEN_BYTES } from "../wire/limits.ts";
+import { isHost, parseAddress, type ParseAddressOptions, parsePortRange } from "./address.ts";
+import { suggest } from "./suggest.ts";
+
+/** Longest value that is repeated in a message. */
+const MAX_SHOWN_LENGTH = 60;
+
+/**
+ * Writes a value for a message: on one line, without control characters, not too long.
+ *
+ * @param value Anything.
+ */
+export function showValue(value: unknown): string {
+  if (value === undefined || value === null) return "nothing";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object") return "a mapping";
+  const text = typeof value === "string" ? value.slice(0, MAX_SHOWN_LENGTH) : value;
+  return escapeControls(JSON.stringify(text) ?? typeof value);
+}
+
+/**
+ * Replaces control characters by their escapes, so that no value can write to a terminal or begin a line.
+ *
+ * @param text Any text.
+ */
+export function escapeControls(text: string): string {
+  let escaped = "";
+  for (const character of text) {
+    escaped += isControl(character.charCodeAt(0))
+      ? `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
+      : character;
+  }
+  return escaped;
+}
+
+/** C0, DEL, C1, and the two separators that some tools break lines at. */
+function isControl(code: number): boolean {
+  return code < 0x20 || (code >= 0x7f && code <= 0x9f) || code === 0x2028 || code === 0x2029;
+}
+
+type ErrorMap = (issue: { readonly input?: unknown }) => string;
+
+function expected(what: string): ErrorMap {
+  return (issue) => `Expected ${what} but got ${showValue(issue.input)}`;
+}
+
+/** A mapping with known keys. */
+export function mapping<Shape extends z.core.$ZodShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
+  return z.strictObject(shape, { error: expected("a mapping") });
+}
+
+/** `true` or `false`. */
+export function yesOrNo(): z.ZodBoolean {
+  return z.boolean({ error: expected("true or false") });
+}
+
+/** A whole number from `min` to `max`. */
+export function wholeNumber(min: number, max: number): z.ZodInt {
+  const error = expected(`a whole number from ${min} to ${max}`);
+  return z.int({ error }).min(min, { error }).max(max, { error });
+}
+
+/** One of a few words. */
+export function choice<const Words extends readonly [string, ...string[]]>(
+  words: Words,
+): z.ZodEnum<{ [Word in Words[number]]: Word }> {
+  return z.enum(words, {
+    error: ({ input }) => {
+      const meant = typeof input === "string" ? suggest(input, words) : undefined;
+      const hint = meant === undefined ? "" : `; did you mean "${meant}"?`;
+      return `Expected one of ${words.join(", ")} but got ${showValue(input)}${hint}`;
+    },
+  });
+}
+
+/** The name of a file. */
+export function filePath(): z.ZodString {
+  const error = expected("the path of a file");
+  return z.string({ error }).min(1, { error });
+}
+
+/** Text with a pattern; `what` says in words what the pattern allows. */
+export function patterned(pattern: RegExp, what: string): z.ZodString {
+  const error = expected(what);
+  return z.string({ error }).regex(pattern, { error });
+}
+
+/** What a token looks like: printable ASCII, no longer than the wire carries. */
+export const TOKEN_PATTERN: RegExp = new RegExp(
+  `^[\\x21-\\x7e](?:[\\x20-\\x7e]{0,${MAX_TOKEN_BYTES - 2}}[\\x21-\\x7e])?$`,
+);
+/** {@linkcode TOKEN_PATTERN} in words. */
+export const TOKEN_EXPECTED =
+  `1 to ${MAX_TOKEN_BYTES} printable ASCII characters without spaces around them (in quotes when it looks like a number)`;
+
+/** A secret. No message repeats it; the overview masks it. */
+export function secret(): z.ZodString {
+  const error = `Expected ${TOKEN_EXPECTED}`;
+  return z.string({ error }).regex(TOKEN_PATTERN, { error }).meta({ writeOnly: true });
+}
+
+type Parsed<Input extends z.ZodType, Output> = z.ZodPipe<Input, z.ZodTransform<Output, z.output<Input>>>;
+
+function parsed<Input extends z.ZodType, Output>(
+  input: Input,
+  parse: (value: z.output<Input>) => Output | undefined,
+  error: ErrorMap,
+): Parsed<Input, Output> {
+  return input.transform((value, context): Output => {
+    const result = parse(value);
+    if (result !== undefined) return result;
+    context.addIssue({ code: "custom", message: error({ input: value }) });
+    return z.NEVER;
+  });
+}
+
+/** A name or an IP address, without a port. */
+export function host(what: string, ipOnly: boolean): Parsed<z.ZodString, string> {
+  const error = expected(what);
+  return parsed(z.string({ error }), (text) => isHost(text, ipOnly) ? text : undefined, error);
+}
+
+/** `host:port`. */
+export function address(what: string, options: ParseAddressOptions): Parsed<z.ZodString, SocketAddress> {
+  const error = expected(what);
+  return parsed(z.string({ error }), (text) => parseAddress(text, options), error);
+}
+
+/** `host:port`, or a port of this machine. */
+export function localAddress(): Parsed<z.ZodUnion<readonly [z.ZodInt, z.ZodString]>, SocketAddress> {
+  const error = expected('an address such as "127.0.0.1:22", or a port of this machine');
+  const input = z.union([z.int({ error }), z.string({ error })], { error });
+  return parsed(input, (value) => parseAddress(String(value), { defaultHost: "127.0.0.1" }), error);
+}
+
+/** A port, or a range of ports. */
+export function portRange(): Parsed<z.ZodUnion<readonly [z.ZodInt, z.ZodString]>, PortRange> {
+  const error = expected('a port from 1 to 65535, or a range such as "2000-3000"');
+  const input = z.union([z.int({ error }), z.string({ error })], { error });
+  return parsed(input, (value) => parsePortRange(String(value)), error);
+}
+
+/** A list. */
+export function listOf<Item extends z.ZodType>(item: Item): z.ZodArray<Item> {
+  const error = "Expected a list with at least one entry";
+  return z.array(item, { error }).min(1, { error });
+}

@@ -1,0 +1,154 @@
+/**
+ * TLS over the sockets of `node:tls`: what Bun uses. TLS over a stream, as on Deno, ends both directions at once there.
+ *
+ * @module
+ */
+import type { AddressInfo, Socket } from "node:net";
+import { connect, createServer, type Server, type TLSSocket } from "node:tls";
+import type { TunnelError } from "../errors.ts";
+import { socketAddress } from "./_address.ts";
+import { connectError, connectTimeout, listenError, toError } from "./_errors.ts";
+import { DEFAULT_CONNECT_TIMEOUT_MS, MAX_TLS_HANDSHAKES, TLS_HANDSHAKE_TIMEOUT_MS } from "./_limits.ts";
+import { TlsSocketConnection } from "./_tls_socket_connection.ts";
+import { clientOptions, handshakeError, serverOptions } from "./tls.ts";
+import type { Connection, ConnectOptions, Listener, ListenOptions, SocketAddress } from "./types.ts";
+
+/**
+ * Dials and does the handshake. The server's certificate is always verified.
+ *
+ * A server that demands a client certificate refuses only after this has succeeded: with TLS 1.3 the client's side of the
+ * handshake is over before the server has looked. `close` of the handler then carries the server's alert.
+ *
+ * @param options What to dial, with its TLS files.
+ * @returns The connection, ready for use.
+ * @throws {TunnelError} code `CONNECTION` or `TIMEOUT`; `CONFIG` when a file of `tls` is not valid.
+ */
+export async function connectTls(options: ConnectOptions): Promise<Connection> {
+  const { hostname, port, timeoutMs = DEFAULT_CONNECT_TIMEOUT_MS } = options;
+  const dial = { ...clientOptions(options), host: hostname, port };
+  return await new Promise((resolve, reject) => {
+    const socket = connect(dial);
+    const timer = setTimeout(() => fail(connectTimeout(options, timeoutMs)), timeoutMs);
+    const onError = (error: Error): void => fail(connectError(options, error));
+    const onClose = (): void => onError(new Error("closed by the other side; does it speak TLS?"));
+
+    function fail(error: TunnelError): void {
+      clearTimeout(timer);
+      socket.destroy();
+      reject(error);
+    }
+
+    socket.on("error", onError);
+    socket.on("close", onClose);
+    socket.once("secureConnect", () => {
+      // Node's contract says so; a runtime that forgets to verify must not go unnoticed.
+      if (!socket.authorized) return onError(new Error("the server's certificate was not verified"));
+      clearTimeout(timer);
+      const connection = new TlsSocketConnection(socket);
+      socket.off("close", onClose);
+      socket.off("error", onError);
+      resolve(connection);
+    });
+  });
+}
+
+/**
+ * Binds, and hands over connections whose handshake is over.
+ *
+ * @param options Where to bind, with the TLS files.
+ * @returns The bound port.
+ * @throws {TunnelError} code `BIND`; `CONFIG` when a file of `tls` is not valid.
+ * @throws {TypeError} without a certificate and a key.
+ */
+export async function listenTls(options: ListenOptions): Promise<Listener> {
+  const { hostname, port, tls = {} } = options;
+  const server = createServer(serverOptions(tls));
+  return await new Promise((resolve, reject) => {
+    const refuse = (error: Error): void => reject(listenError(options, error));
+    server.once("error", refuse);
+    server.listen({ host: hostname, port }, () => {
+      server.off("error", refuse);
+      resolve(new TlsListener(server, options));
+    });
+  });
+}
+
+class TlsListener implements Listener {
+  readonly address: SocketAddress;
+  readonly #server: Server;
+  readonly #options: ListenOptions;
+  /** Connections in the middle of their handshake, by the peer's address: the server shows only the two ends of it. */
+  readonly #handshakes = new Map<string, { socket: Socket; timer: ReturnType<typeof setTimeout> }>();
+  #closed = false;
+
+  constructor(server: Server, options: ListenOptions) {
+    this.#server = server;
+    this.#options = options;
+    const bound = server.address() as AddressInfo;
+    this.address = socketAddress(bound.address, bound.port);
+    server.on("connection", (socket) => this.#begin(socket));
+    server.on("secureConnection", (socket) => this.#finish(socket));
+    server.on("tlsClientError", (error, socket) => this.#refuse(error, socket));
+    server.on("error", (error) => options.onError?.(error));
+  }
+
+  close(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      // Its callback would wait for the accepted connections too; the port is free at once.
+      this.#server.close();
+      for (const { socket, timer } of this.#handshakes.values()) {
+        clearTimeout(timer);
+        socket.destroy();
+      }
+      this.#handshakes.clear();
+    }
+    return Promise.resolve();
+  }
+
+  #begin(socket: Socket): void {
+    const key = peerKey(socket);
+    if (this.#closed || this.#handshakes.size >= MAX_TLS_HANDSHAKES) {
+      socket.destroy();
+      return;
+    }
+    const timer = setTimeout(() => {
+      this.#refuse(new Error(`not done within ${TLS_HANDSHAKE_TIMEOUT_MS} ms`), socket);
+    }, TLS_HANDSHAKE_TIMEOUT_MS);
+    this.#handshakes.set(key, { socket, timer });
+    socket.once("close", () => this.#forget(key));
+  }
+
+  #finish(socket: TLSSocket): void {
+    const known = this.#forget(peerKey(socket));
+    // Node's contract says so; a runtime that forgets to verify must not go unnoticed.
+    const verified = this.#options.tls?.ca === undefined || socket.authorized;
+    if (!known || !verified) {
+      socket.destroy();
+      return;
+    }
+    const connection = new TlsSocketConnection(socket);
+    try {
+      this.#options.onConnection(connection);
+    } catch (error) {
+      connection.close();
+      this.#options.onError?.(toError(error));
+    }
+  }
+
+  #refuse(error: Error, socket: Socket): void {
+    const peer = socketAddress(socket.remoteAddress, socket.remotePort);
+    this.#forget(peerKey(socket));
+    socket.destroy();
+    this.#options.onError?.(handshakeError(peer, error));
+  }
+
+  #forget(key: string): boolean {
+    clearTimeout(this.#handshakes.get(key)?.timer);
+    return this.#handshakes.delete(key);
+  }
+}
+
+function peerKey(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`;
+}

@@ -1,0 +1,63 @@
+/**
+ * A reverse tunnel: shows a service behind NAT to the world. This is the library that the `ferrotunnel` command itself uses.
+ *
+ * A server has a public address; a client next to the service dials it and keeps one connection open; every visitor of a public
+ * port becomes a stream inside that connection.
+ *
+ * @example
+ * ```ts
+ * import { startClient, startServer } from "@ferrotunnel/ferrotunnel";
+ *
+ * const token = "correct horse battery staple";
+ * const server = await startServer({
+ *   bind: { hostname: "127.0.0.1", port: 0 },
+ *   serviceHost: "127.0.0.1",
+ *   tokens: [{ name: "example", token }],
+ * });
+ * const client = startClient({
+ *   server: server.address,
+ *   token,
+ *   services: [{ name: "web", kind: "tcp", local: { hostname: "127.0.0.1", port: 8080 }, remotePort: 0 }],
+ * });
+ * const [web] = await client.ready;
+ * console.log(web?.publicUrl); // tcp://127.0.0.1:49152, for instance
+ * await client.stop();
+ * await server.stop();
+ * ```
+ *
+ * @module
+ */
+export { type RunningServer, startServer, type StartServerOptions } from "./src/app/server.ts";
+export { type RunningClient, startClient, type StartClientOptions } from "./src/app/client.ts";
+export type { ServiceState } from "./src/tunnel/client.ts";
+export type { ClientEvent, ServerEvent } from "./src/tunnel/events.ts";
+export type { ClientStatus, ServerStatus } from "./src/tunnel/status.ts";
+export {
+  type ClientLimits,
+  type ClientOptions,
+  DEFAULT_CLIENT_LIMITS,
+  DEFAULT_SERVER_LIMITS,
+  type Limits,
+  type PortRange,
+  type ServerLimits,
+  type ServerOptions,
+  type ServiceOptions,
+  type TokenOptions,
+} from "./src/tunnel/options.ts";
+export { ProtocolError, TunnelError, type TunnelErrorCode, type TunnelErrorOptions } from "./src/errors.ts";
+export { type CounterName, COUNTERS, Counters } from "./src/observe/counters.ts";
+export { type CancelTimer, type Clock, systemClock } from "./src/clock.ts";
+export type { Logger, LogProperties } from "./src/log.ts";
+export type {
+  Connection,
+  ConnectionHandler,
+  ConnectOptions,
+  Listener,
+  ListenOptions,
+  Runtime,
+  ServeHttpOptions,
+  Signal,
+  SocketAddress,
+  TlsOptions,
+} from "./src/runtime/types.ts";
+export { VERSION } from "./src/version.ts";

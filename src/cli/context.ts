@@ -11,10 +11,13 @@ import {
   type LoadedConfig,
   type ProgramSettings,
   type Role,
+  TOKEN_EXPECTED,
+  TOKEN_PATTERN,
 } from "../config/mod.ts";
 import { TunnelError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { Runtime } from "../runtime/types.ts";
+import { UsageError } from "./exit.ts";
 import { configureLogging } from "./logging.ts";
 import type { Output } from "./output.ts";
 import { canPrompt, promptSecret } from "./prompt.ts";
@@ -83,16 +86,19 @@ export async function loadFrom<R extends Role>(
  * @param context The world.
  * @param loaded The configuration.
  * @returns The token, or undefined when it need not or cannot be asked for.
+ * @throws {UsageError} when what was typed cannot be a token.
  */
 export async function tokenFromPrompt(
   context: CliContext,
   loaded: LoadedConfig<Role>,
 ): Promise<string | undefined> {
   if (!lacksToken(loaded) || !canPrompt()) return undefined;
-  return await promptSecret("Token: ", {
+  const token = await promptSecret("Token: ", {
     show: (text) => context.err.text(text),
     exit: (code) => context.runtime.exit(code),
   });
+  if (!TOKEN_PATTERN.test(token)) throw new UsageError(`Expected ${TOKEN_EXPECTED}`);
+  return token;
 }
 
 /**

@@ -20,7 +20,7 @@
  * @module
  */
 export { formatAddress, isLoopback, parseAddress, type ParseAddressOptions } from "./address.ts";
-export { escapeControls } from "./fields.ts";
+export { escapeControls, TOKEN_EXPECTED, TOKEN_PATTERN } from "./fields.ts";
 export { type ConfigSources, loadConfig, type LoadedConfig, recognizeRole } from "./load.ts";
 export type { Entry } from "./merge.ts";
 export { describeOrigin, formatPath, type Origin, type Path } from "./origin.ts";

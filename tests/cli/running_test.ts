@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { connect } from "node:net";
+import { readFileSync } from "node:fs";
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
+import { join } from "node:path";
 import { runtimeName, test } from "../harness.ts";
-import { Program, run } from "./support.ts";
+import { Program, ROOT, run } from "./support.ts";
 
 const SERVER = ["server", "--bind", "127.0.0.1:0", "--service-host", "127.0.0.1"];
 const TOKEN = { FERROTUNNEL_TOKEN: "canary-token" };
@@ -123,9 +124,23 @@ test("The admin endpoint is served where the server says", async () => {
 });
 
 test("The program needs no more permissions than its documentation names", async () => {
-  const permissions = ["--allow-net", "--allow-read=examples", "--allow-env", "--allow-sys=hostname"];
-  await using server = new Program(SERVER, { environment: TOKEN, permissions });
-  await addressOf(server);
+  const documentation = readFileSync(join(ROOT, "docs/cli.md"), "utf8");
+  const [, call = ""] =
+    /^deno run (--allow.*) src\/main\.ts server --config examples\/server\.yaml$/m.exec(documentation) ?? [];
+  const permissions = call.split(" ");
+  assert.ok(permissions.includes("--ignore-env"));
+  assert.ok(!permissions.includes("--allow-env"));
+  const args = [...SERVER, "--config", "examples/server.yaml", "--admin-bind", "127.0.0.1:0"];
+  await using server = new Program(args, { environment: TOKEN, permissions });
+  await server.until("out", /^admin /m);
+  await using client = new Program(["tcp", "22", "--server", await addressOf(server)], {
+    environment: TOKEN,
+    permissions: [...permissions, "--allow-sys=hostname"],
+  });
+  // The example permits no port that the system would pick; an answer is an answer.
+  await client.until("err", /refused service|is at/);
+  client.signal("SIGTERM");
   server.signal("SIGTERM");
+  assert.equal((await client.finish()).code, 0);
   assert.equal((await server.finish()).code, 0);
 }, { skip: runtimeName === "bun" ? "Bun has no permissions" : undefined });

@@ -116,6 +116,13 @@ test("check prints the effective configuration with secrets masked, and ends wit
   assert.ok(!out.includes("canary"));
 });
 
+test("check accepts the example of a client", async () => {
+  const { code, out, err } = await run(["check", "--config", "examples/client.yaml"]);
+  assert.equal(err, "");
+  assert.equal(code, 0);
+  assert.match(out, /^services\.ssh\.remotePort +2222 +file examples\/client\.yaml:\d+$/m);
+});
+
 test("check prints every problem of a file and ends with 1", async () => {
   const folder = mkdtempSync(join(tmpdir(), "ferrotunnel-"));
   try {

@@ -57,9 +57,14 @@ export class Heart {
     this.#send({ type: "heartbeat", timestamp: this.#timestamp });
   }
 
-  /** The peer answered a heartbeat. */
-  acknowledged(message: HeartbeatAck): void {
-    if (this.#sentAt === undefined || message.timestamp !== this.#timestamp) return;
+  /**
+   * The peer answered a heartbeat.
+   *
+   * @param message Its answer.
+   * @param echoes Whether it answers with the heartbeat's own timestamp. Peers of version 1 put their own time there.
+   */
+  acknowledged(message: HeartbeatAck, echoes = true): void {
+    if (this.#sentAt === undefined || (echoes && message.timestamp !== this.#timestamp)) return;
     this.#measuredAt = this.#clock.now();
     this.#rttMs = this.#measuredAt - this.#sentAt;
     this.#sentAt = undefined;

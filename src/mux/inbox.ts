@@ -29,6 +29,12 @@ export const CHATTER_BUDGET = { burst: 1_000, perSecond: 200 };
 /** A credit below this counts as chatter: no receiver that returns half a window at a time sends it often. */
 export const TINY_CREDIT_BYTES = 512;
 
+/**
+ * Stream ids below the highest that a peer of version 1 may still open: the Rust server numbers its streams before they
+ * stand in line, so that some overtake others.
+ */
+export const MAX_OVERTAKEN_IDS = 1_024;
+
 /** What an inbox needs of its session. */
 export interface InboxHost {
   /** An open stream. */
@@ -52,6 +58,8 @@ export type StreamMessage = Extract<ControlMessage, { streamId: number }>;
 export interface InboxOptions {
   /** Whether this side opens streams with even ids (the server); the peer then uses odd ones. */
   readonly role: "server" | "client";
+  /** What the peer may send on a stream before it has an answer. */
+  readonly windowBytes: number;
   readonly pool: BufferPool;
   readonly counters: Counters;
   /** Milliseconds on a monotonic scale. */
@@ -70,7 +78,10 @@ export class Inbox implements FrameHandler {
   readonly #refusedOpens: TokenBucket;
   readonly #chatter: TokenBucket;
   readonly #peerParity: number;
-  #highestPeerId = 0;
+  readonly #windowBytes: number;
+  #highestPeerId: number;
+  /** See {@linkcode MAX_OVERTAKEN_IDS}. */
+  readonly #overtakenIds = new Set<number>();
   #slab: Slab | undefined;
   /** The stream that the payload now being parsed belongs to; undefined: it is dropped. */
   #current: MuxStream | undefined;
@@ -86,6 +97,8 @@ export class Inbox implements FrameHandler {
     this.#refusedOpens = new TokenBucket(REFUSED_OPEN_BUDGET, options.now);
     this.#chatter = new TokenBucket(CHATTER_BUDGET, options.now);
     this.#peerParity = options.role === "server" ? 1 : 0;
+    this.#highestPeerId = this.#peerParity === 1 ? -1 : 0; // The first id is two above.
+    this.#windowBytes = options.windowBytes;
   }
 
   /** Whether a control frame has begun and is not complete. */
@@ -200,20 +213,36 @@ export class Inbox implements FrameHandler {
     if (streamId === 0 || streamId % 2 !== this.#peerParity) {
       throw new ProtocolError("stream_id_parity", `Stream id ${streamId} is not one that the peer may open`);
     }
-    if (streamId <= this.#highestPeerId) {
-      throw new ProtocolError(
-        "stream_id_reused",
-        `Stream id ${streamId} is not above ${this.#highestPeerId}`,
-      );
-    }
-    this.#highestPeerId = streamId;
+    this.#checkOrder(streamId);
     const reason = this.#host.peerOpens(message);
     if (reason === undefined) return;
     if (!this.#refusedOpens.take()) {
       throw new ProtocolError("open_flood", "Opened too many streams that were refused");
     }
     this.#host.send({ type: "close_stream", streamId, reason });
-    this.closedStreams.add(streamId, Infinity);
+    this.closedStreams.add(streamId, this.#parser.extensions ? this.#windowBytes : Infinity);
+  }
+
+  /** @throws {ProtocolError} rule `stream_id_reused` */
+  #checkOrder(streamId: number): void {
+    if (this.#overtakenIds.delete(streamId)) return;
+    if (streamId <= this.#highestPeerId) {
+      throw new ProtocolError(
+        "stream_id_reused",
+        `Stream id ${streamId} is not above ${this.#highestPeerId}`,
+      );
+    }
+    if (!this.#parser.extensions) this.#overtake(streamId);
+    this.#highestPeerId = streamId;
+  }
+
+  #overtake(streamId: number): void {
+    const first = Math.max(this.#highestPeerId + 2, streamId - 2 * MAX_OVERTAKEN_IDS);
+    for (let id = first; id < streamId; id += 2) this.#overtakenIds.add(id);
+    for (const id of this.#overtakenIds) { // The oldest first.
+      if (this.#overtakenIds.size <= MAX_OVERTAKEN_IDS) return;
+      this.#overtakenIds.delete(id);
+    }
   }
 
   #streamAck(streamId: number, accepted: boolean): void {
@@ -245,7 +274,7 @@ export class Inbox implements FrameHandler {
   #orphan(streamId: number, expected: boolean): void {
     if (expected) return;
     const issued = streamId % 2 === this.#peerParity
-      ? streamId <= this.#highestPeerId
+      ? streamId <= this.#highestPeerId && !this.#overtakenIds.has(streamId)
       : this.#host.opened(streamId);
     if (!issued) throw new ProtocolError("unknown_stream", `Stream id ${streamId} was never opened`);
     this.#counters.add("orphan_frames");

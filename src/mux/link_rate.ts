@@ -39,9 +39,8 @@ export class LinkRate {
     );
   }
 
-  /** A write of `bytes` was taken by the kernel after `elapsedMs`. */
+  /** A write of `bytes`, at least {@linkcode MIN_FRAME_BYTES}, was taken by the kernel after `elapsedMs`. */
   wrote(bytes: number, elapsedMs: number): void {
-    if (bytes < MIN_FRAME_BYTES) return; // The cost of the call, not of the bytes.
     this.#bytes += bytes;
     this.#busyMs += elapsedMs;
     if (this.#busyMs < SAMPLE_MS) return;

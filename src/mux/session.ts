@@ -9,10 +9,11 @@ import { encodeControl } from "../wire/control.ts";
 import { encodeGoAway, type GoAwayCode } from "../wire/frame.ts";
 import { MAX_STREAM_ID } from "../wire/limits.ts";
 import type { CloseReason, ControlMessage, OpenStream } from "../wire/messages.ts";
+import { clipped } from "./clipped.ts";
 import { ReceiveWindow, SendCredit, type WindowGrowth } from "./credit.ts";
 import { Heart } from "./heart.ts";
 import { Inbox, type StreamMessage } from "./inbox.ts";
-import { LinkRate } from "./link_rate.ts";
+import { LinkRate, MIN_FRAME_BYTES } from "./link_rate.ts";
 import { MemoryBudget } from "./memory_budget.ts";
 import { MAX_QUEUED_CONTROL_BYTES, Outbox } from "./outbox.ts";
 import { ReadGate } from "./read_gate.ts";
@@ -47,6 +48,7 @@ export class Session {
     giveCredit: (stream, bytes) => this.#controlQueued(this.#outbox.windowUpdate(stream.id, bytes)),
     sendAccepted: (stream) => this.send({ type: "stream_ack", streamId: stream.id, status: "accepted" }),
     sendClose: (stream, reason) => this.#closeStream(stream, reason),
+    sendEndAsClose: ({ id }) => this.send({ type: "close_stream", streamId: id, reason: { kind: "normal" } }),
     sending: (bytes) => void (this.#environment.counters.bytesSent += bytes),
     forget: (stream, reason) => this.#forget(stream, reason),
     bufferedChanged: (stream, bytes) => this.#gate.changed(stream, bytes, this.extended),
@@ -90,7 +92,7 @@ export class Session {
       message: (message) => this.#message(message),
       send: (message) => this.send(message),
       goAway: (code) => this.#goAway(code),
-    }, { role, pool, counters, now });
+    }, { role, windowBytes: limits.windowBytes, pool, counters, now });
     this.#outbox = new Outbox(() => this.#rate.frameBytes);
     const memory = new MemoryBudget(limits.sessionBufferBytes, environment.memory);
     this.#gate = new ReadGate(memory, counters, {
@@ -98,7 +100,8 @@ export class Session {
       resume: () => connection.resume(),
     });
     this.#heart = new Heart(clock, (message) => this.send(message));
-    const growth = new MemoryBudget(limits.sessionBufferBytes);
+    // The other half is for the windows that streams begin with: growth alone must not make stalled streams use up the memory.
+    const growth = new MemoryBudget(limits.sessionBufferBytes / 2);
     this.#growth = {
       now,
       rttMs: () => this.#heart.rttForGrowth(),
@@ -213,9 +216,9 @@ export class Session {
     return this.#addStream(message, true);
   }
 
-  /** Sends a control message. */
+  /** Sends a control message; a text in it that is too long is cut. */
   send(message: ControlMessage): void {
-    if (!this.#ended) this.#controlQueued(this.#outbox.control(encodeControl(message)));
+    if (!this.#ended) this.#controlQueued(this.#outbox.control(encodeControl(clipped(message))));
   }
 
   /** Asks the peer for a sign of life. Resolves with whether one came within `timeoutMs`. */
@@ -269,7 +272,7 @@ export class Session {
       throw new ProtocolError("not_authenticated", `Received ${message.type} before the handshake was over`);
     }
     if (message.type === "heartbeat") this.send({ type: "heartbeat_ack", timestamp: message.timestamp });
-    else if (message.type === "heartbeat_ack") this.#heart.acknowledged(message);
+    else if (message.type === "heartbeat_ack") this.#heart.acknowledged(message, this.extended);
     else this.#owner.message(message);
   }
 
@@ -313,9 +316,12 @@ export class Session {
   }
 
   #closeStream(stream: MuxStream, reason: CloseReason): void {
-    this.send({ type: "close_stream", streamId: stream.id, reason });
-    // After both ends the peer may have forgotten the stream and not answer.
-    if (stream.remoteEnded && !stream.halfClosed) return;
+    const { extended } = this;
+    // A peer of version 1 has had this side's CloseStream when its direction ended.
+    if (extended || !stream.localEnded) this.send({ type: "close_stream", streamId: stream.id, reason });
+    // After both ends the peer may have forgotten the stream and not answer. In version 1 it never answers, and its end was
+    // its last word.
+    if (stream.remoteEnded && (stream.localEnded || !extended)) return;
     this.#inbox.closedStreams.add(stream.id, stream.receiveCreditBytes);
   }
 
@@ -354,7 +360,7 @@ export class Session {
       const bytes = this.#outbox.next();
       if (bytes === undefined) return;
       this.#writeBytes = bytes.length;
-      this.#writeStartedAt = this.#environment.clock.now();
+      if (bytes.length >= MIN_FRAME_BYTES) this.#writeStartedAt = this.#environment.clock.now();
       this.#writing = true;
       if (this.connection.write(bytes)) this.#writeDone();
     }
@@ -368,7 +374,10 @@ export class Session {
 
   #writeDone(): void {
     this.#writing = false;
-    this.#rate.wrote(this.#writeBytes, this.#environment.clock.now() - this.#writeStartedAt);
+    // A small write tells the cost of the call, not the link's rate; it is not even worth asking for the time.
+    if (this.#writeBytes >= MIN_FRAME_BYTES) {
+      this.#rate.wrote(this.#writeBytes, this.#environment.clock.now() - this.#writeStartedAt);
+    }
     this.#sweeper.wroteSomething();
     this.#outbox.written();
   }

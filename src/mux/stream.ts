@@ -38,6 +38,8 @@ export interface StreamHost {
   sendAccepted(stream: MuxStream): void;
   /** Tells the peer that the stream is closed. */
   sendClose(stream: MuxStream, reason: CloseReason): void;
+  /** Tells a peer that knows no END that this direction has ended. */
+  sendEndAsClose(stream: MuxStream): void;
   /** The stream is over; nothing of it is needed any more. */
   forget(stream: MuxStream, reason: CloseReason | undefined): void;
   /** Bytes of payload are being sent. */
@@ -60,7 +62,7 @@ export interface StreamOptions {
   readonly awaitsAccept: boolean;
   /** Whether this side opened it. */
   readonly opener: boolean;
-  /** Whether the peer understands that one direction ends before the other. */
+  /** Whether the peer knows END. */
   readonly halfClose: boolean;
 }
 
@@ -68,7 +70,8 @@ export interface StreamOptions {
 export interface StreamWaits {
   accept: number;
   reader: number;
-  halfClosed: number;
+  /** Since nothing has moved, while that may not last for ever. */
+  idle: number;
 }
 
 /** A stream. Made by a session; used through a {@linkcode StreamHandler}. */
@@ -91,7 +94,7 @@ export class MuxStream implements Sender {
   /** See {@linkcode Sender}. */
   next: Sender | undefined;
   /** For the session's timer. */
-  readonly waits: StreamWaits = { accept: 0, reader: 0, halfClosed: 0 };
+  readonly waits: StreamWaits = { accept: 0, reader: 0, idle: 0 };
 
   readonly #host: StreamHost;
   readonly #sendCredit: SendCredit;
@@ -132,9 +135,14 @@ export class MuxStream implements Sender {
     return this.#receiveWindow?.creditBytes ?? Infinity;
   }
 
-  /** Whether the peer understands that one direction ends before the other. */
+  /** Whether the peer knows END, and answers a CloseStream. In version 1 each side's CloseStream is its END. */
   get knowsHalfClose(): boolean {
     return this.#halfClose;
+  }
+
+  /** Whether this side opened it. */
+  get opener(): boolean {
+    return this.#opener;
   }
 
   /** Bytes that arrived and were not consumed. */
@@ -150,6 +158,11 @@ export class MuxStream implements Sender {
   /** Whether exactly one direction has ended. */
   get halfClosed(): boolean {
     return this.#localEnded !== this.#remoteEnded;
+  }
+
+  /** Whether this side's direction has ended. */
+  get localEnded(): boolean {
+    return this.#localEnded;
   }
 
   /** Whether the peer's direction has ended. */
@@ -202,7 +215,7 @@ export class MuxStream implements Sender {
     if (this.#closed || this.endQueued || this.#closeReason !== undefined) return;
     this.endQueued = true;
     if (!this.#halfClose) {
-      if (this.chunk === undefined) this.#endWithoutHalfClose();
+      if (this.chunk === undefined) this.#endAsClose();
       return;
     }
     if (this.chunk === undefined || this.creditBytes > 0) this.#host.wantsToSend(this);
@@ -220,7 +233,7 @@ export class MuxStream implements Sender {
     if (this.#closed) return;
     this.#bufferedBytes -= bytes;
     this.waits.reader = 0;
-    this.waits.halfClosed = 0;
+    this.waits.idle = 0;
     this.#host.bufferedChanged(this, -bytes);
     if (this.#remoteEnded) return this.#finishIfDone();
     if (this.#receiveWindow === undefined) return;
@@ -233,7 +246,7 @@ export class MuxStream implements Sender {
     this.chunkStart += bytes;
     this.#sendCredit.spend(bytes);
     this.#host.sending(bytes);
-    this.waits.halfClosed = 0;
+    this.waits.idle = 0;
     if (ended) this.#localEnded = true;
   }
 
@@ -246,7 +259,7 @@ export class MuxStream implements Sender {
     }
     this.chunk = undefined;
     if (this.#localEnded) this.#finishIfDone();
-    else if (this.endQueued && !this.#halfClose) this.#endWithoutHalfClose();
+    else if (this.endQueued && !this.#halfClose) this.#endAsClose();
     else if (this.endQueued) this.#host.wantsToSend(this);
     else if (this.creditBytes > 0) this.#handler?.sendable();
     else this.#wantsCredit = true;
@@ -271,7 +284,7 @@ export class MuxStream implements Sender {
   dataReceived(piece: Uint8Array, slab: Slab): void {
     if (this.#closed) return;
     this.#bufferedBytes += piece.length;
-    this.waits.halfClosed = 0;
+    this.waits.idle = 0;
     this.#host.bufferedChanged(this, piece.length);
     this.#handler?.data(piece, slab);
   }
@@ -296,6 +309,7 @@ export class MuxStream implements Sender {
    */
   closeReceived(reason: CloseReason): void {
     if (this.#closed) return;
+    if (!this.#halfClose) return this.#closeReceivedAsEnd(reason);
     if (reason.kind !== "normal") return this.#finish(reason);
     this.#closeReason = reason;
     this.#localEnded = true;
@@ -311,13 +325,25 @@ export class MuxStream implements Sender {
   }
 
   /**
-   * The peer knows no end of one direction. When the service has ended (the acceptor's side), the visitor has its answer and
-   * the stream is closed. When the visitor has ended (the opener's side), the answer may still be on its way: the stream
-   * stays open until the peer closes it, or nothing has arrived for a while.
+   * In version 1 CloseStream is what ends a direction: its receiver reads nothing more, but goes on sending until it has
+   * sent its own. So a service sees its visitor's end, and its answer still arrives.
    */
-  #endWithoutHalfClose(): void {
-    if (this.#opener) this.#localEnded = true;
-    else this.reset({ kind: "normal" });
+  #endAsClose(): void {
+    this.#localEnded = true;
+    this.waits.idle = 0;
+    this.#host.sendEndAsClose(this);
+    this.#finishIfDone();
+  }
+
+  /** The other side of {@linkcode MuxStream.#endAsClose}. The peer keeps the stream until it has this side's close. */
+  #closeReceivedAsEnd(reason: CloseReason): void {
+    if (reason.kind === "normal") {
+      if (!this.#remoteEnded) this.endReceived();
+      return;
+    }
+    this.#remoteEnded = true;
+    if (!this.#localEnded) this.#host.sendEndAsClose(this);
+    this.#finish(reason);
   }
 
   /** Both directions have ended, and every byte is where it belongs. */

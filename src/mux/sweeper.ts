@@ -46,7 +46,10 @@ export interface Swept {
 const MAX_ROUND_MS = 1_000;
 /** An incomplete control frame must make progress within this. */
 export const CONTROL_FRAME_TIMEOUT_MS = 10_000;
-/** What a peer of plain version 1 is given: it sends a heartbeat every 30 s only. */
+/**
+ * What a peer of plain version 1 is given: it sends a heartbeat every 30 s only, and one slow reader on its side keeps it
+ * from reading at all for as long.
+ */
 const VERSION_1_DEAD_AFTER_MS = 90_000;
 
 /** Runs the rounds. A deadline of N ms fires between N and N plus one round after what it waits for began. */
@@ -59,6 +62,7 @@ export class Sweeper {
   #lastRoundAt: number;
   #established = false;
   #deadAfterMs: number;
+  #writeStallTimeoutMs: number;
   #ageMs = 0;
   #silentMs = 0;
   #sinceHeartbeatMs = 0;
@@ -72,6 +76,7 @@ export class Sweeper {
     this.#limits = limits;
     this.#swept = swept;
     this.#deadAfterMs = limits.deadAfterMs;
+    this.#writeStallTimeoutMs = limits.writeStallTimeoutMs;
     const shortest = Math.min(
       limits.openTimeoutMs,
       limits.heartbeatIntervalMs,
@@ -90,7 +95,11 @@ export class Sweeper {
   established(extended: boolean, beats: boolean): void {
     this.#established = true;
     this.#beats = beats;
-    if (!extended) this.#deadAfterMs = Math.max(this.#limits.deadAfterMs, VERSION_1_DEAD_AFTER_MS);
+    if (!extended) {
+      const { deadAfterMs, writeStallTimeoutMs } = this.#limits;
+      this.#deadAfterMs = Math.max(deadAfterMs, VERSION_1_DEAD_AFTER_MS);
+      this.#writeStallTimeoutMs = Math.max(writeStallTimeoutMs, VERSION_1_DEAD_AFTER_MS);
+    }
     if (beats) this.#swept.heart.beat();
   }
 
@@ -145,7 +154,7 @@ export class Sweeper {
     if (this.#frameStalledMs >= CONTROL_FRAME_TIMEOUT_MS) {
       return this.#swept.end("protocol_error", "A control frame began and did not continue");
     }
-    if (this.#writeStalledMs >= limits.writeStallTimeoutMs) {
+    if (this.#writeStalledMs >= this.#writeStallTimeoutMs) {
       return this.#swept.end(
         "write_stalled",
         `The peer took no bytes for ${Math.round(this.#writeStalledMs)} ms`,
@@ -170,20 +179,25 @@ function waited(beforeMs: number, elapsedMs: number, waits: boolean): number {
   return beforeMs === 0 ? BEGUN_MS : beforeMs + elapsedMs;
 }
 
-/** Without half-close, how long an answer may still take to come after the visitor has ended its direction. */
+/**
+ * How long a service that has ended its direction still waits for more from its visitor, on a server of version 1: such a
+ * server may have dropped the visitor without a word.
+ */
 const VERSION_1_LINGER_MS = 10_000;
 
 function sweepStream(stream: MuxStream, elapsedMs: number, limits: SessionLimits): void {
-  const { waits } = stream;
+  const { waits, halfClosed } = stream;
+  // The peer may be a server of version 1, which does not say that a visitor was lost: then silence is all there is.
+  const onVersion1Server = !stream.knowsHalfClose && !stream.opener;
   waits.accept = waited(waits.accept, elapsedMs, stream.awaitsAccept);
   waits.reader = waited(waits.reader, elapsedMs, stream.bufferedBytes > 0);
-  waits.halfClosed = waited(waits.halfClosed, elapsedMs, stream.halfClosed);
+  waits.idle = waited(waits.idle, elapsedMs, halfClosed || onVersion1Server);
   if (
     waits.accept >= limits.openTimeoutMs ||
     waits.reader >= limits.streamStallTimeoutMs ||
-    waits.halfClosed >= limits.halfCloseLingerMs
+    waits.idle >= limits.halfCloseLingerMs
   ) stream.reset({ kind: "timeout" });
-  else if (!stream.knowsHalfClose && waits.halfClosed >= VERSION_1_LINGER_MS) {
+  else if (onVersion1Server && halfClosed && waits.idle >= VERSION_1_LINGER_MS) {
     stream.reset({ kind: "normal" });
   }
 }

@@ -17,6 +17,7 @@ import type { TunnelEnvironment } from "./environment.ts";
 import type { ClientLimits, ServiceOptions } from "./options.ts";
 import { Relay } from "./relay.ts";
 import { PROTOCOL_VERSION } from "./server_session.ts";
+import { Slots } from "./slots.ts";
 import { formatAddress } from "./status.ts";
 
 /** What a session of the client needs of the client. */
@@ -77,12 +78,18 @@ export class ClientSession implements SessionOwner {
   /** Registrations without an answer, in the order in which they were sent. */
   #registrations: ((answer: RegisterAck | undefined) => void)[] = [];
   #lastError: string | undefined;
+  /**
+   * Local connections, from the dial until they are really closed. A stream that is closed in between does not free its
+   * slot, so that opening and closing streams quickly cannot dial without bound.
+   */
+  readonly #locals: Slots;
 
   /** @param connection Not started yet. @param introduction What the server is told. @param host The client. */
   constructor(connection: Connection, introduction: Introduction, host: ClientSessionHost) {
     this.#host = host;
     this.#introduction = introduction;
     const { environment, limits } = host;
+    this.#locals = new Slots(limits.maxStreams);
     this.session = new Session(connection, this, { role: "client", limits, environment });
   }
 
@@ -160,15 +167,21 @@ export class ClientSession implements SessionOwner {
     const { services, environment } = this.#host;
     const name = stream.header("service");
     // Only what this client's own configuration names is ever dialled, whatever the server asks for.
-    const [only] = services.values();
-    const service = name === undefined ? (services.size === 1 ? only : undefined) : services.get(name);
+    const service = name === undefined ? this.#unnamed() : services.get(name);
     if (service === undefined) {
       return { kind: "error", message: `No service ${JSON.stringify(name ?? "")} here` };
     }
-    const relay = new Relay(stream, { environment });
-    spawn(
-      () => this.#joinLocal(stream, relay, service),
-      (error) => this.#localFailed(stream, service, error),
+    let giveUp = (): void => {};
+    const relay = new Relay(stream, {
+      environment,
+      onStreamClosed: () => giveUp(),
+      onSocketClosed: () => this.#locals.leave(),
+    });
+    giveUp = this.#locals.enter(() =>
+      spawn(
+        () => this.#joinLocal(stream, relay, service),
+        (error) => this.#localFailed(stream, service, error),
+      )
     );
     return undefined;
   }
@@ -211,26 +224,33 @@ export class ClientSession implements SessionOwner {
     established(message);
   }
 
+  /** What a stream is for that names no service. A server that cannot name any means the first that may be on its own port. */
+  #unnamed(): ServiceOptions | undefined {
+    const services = [...this.#host.services.values()];
+    if (this.namesServices) return services.length === 1 ? services[0] : undefined;
+    return services.find(({ remotePort }) => remotePort === undefined);
+  }
+
   #registerUnnamed(service: ServiceOptions): Registration {
-    const [first] = this.#host.services.keys();
-    if (service.name === first && service.remotePort === undefined) {
-      return { publicUrl: undefined, error: undefined, temporary: false };
-    }
-    const error =
-      "This server shows one service of a client, on the server's own port, and takes no remote port";
+    const shown = this.#unnamed();
+    if (service === shown) return { publicUrl: undefined, error: undefined, temporary: false };
+    const remedy = service.remotePort === undefined
+      ? `, which is ${shown?.name}`
+      : "; give it no remote port";
+    const error = `This server shows one service of a client, on the server's own port${remedy}`;
     return { publicUrl: undefined, error, temporary: false };
   }
 
   async #joinLocal(stream: MuxStream, relay: Relay, service: ServiceOptions): Promise<void> {
     const { runtime, limits } = this.#host;
     const connection = await runtime.connect({ ...service.local, timeoutMs: limits.localConnectTimeoutMs });
-    if (this.session.over) return connection.close();
     stream.accept();
-    relay.join(connection);
+    relay.join(connection); // Closes it if the stream is over.
   }
 
   #localFailed(stream: MuxStream, service: ServiceOptions, error: unknown): void {
     const { environment, logger } = this.#host;
+    this.#locals.leave();
     environment.counters.add("local_connect_failed", { label: service.name });
     logger.warn("Service {service} at {local} cannot be reached: {reason}", {
       service: service.name,

@@ -5,7 +5,7 @@
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import type { CancelTimer } from "../clock.ts";
-import { ProtocolError } from "../errors.ts";
+import { describeError, ProtocolError } from "../errors.ts";
 import { Session } from "../mux/session.ts";
 import type { OwnerMessage, SessionEnd, SessionEnvironment, SessionOwner } from "../mux/session_types.ts";
 import { TokenBucket } from "../mux/token_bucket.ts";
@@ -148,7 +148,7 @@ export class ServerSession implements SessionOwner {
       if (existing.#identity?.tokenName !== identity.tokenName) return this.#refuse("tunnel_id_taken");
       const { instance } = capabilities;
       const same = instance !== undefined && existing.#capabilities?.instance === instance;
-      if (!same && await existing.session.probe(TAKEOVER_PROBE_MS)) return this.#refuse("tunnel_id_taken");
+      if (!same && await existing.#isAlive()) return this.#refuse("tunnel_id_taken");
       existing.replace();
     }
     if (this.session.over) return;
@@ -156,6 +156,13 @@ export class ServerSession implements SessionOwner {
     // Asked last: a client that takes its own session over needs no more room than it has.
     if (!this.#host.hasRoom()) return this.#refuse("rate_limited");
     this.#accept(identity, capabilities);
+  }
+
+  /** A client of version 1 answers no heartbeat: it lives until its session's own deadline says otherwise. */
+  #isAlive(): Promise<boolean> {
+    return this.session.extended
+      ? this.session.probe(TAKEOVER_PROBE_MS)
+      : Promise.resolve(!this.session.over);
   }
 
   #accept(identity: Identity, capabilities: Capabilities): void {
@@ -203,6 +210,6 @@ export class ServerSession implements SessionOwner {
     this.#registrations = this.#registrations.then(async () => {
       if (this.session.over) return;
       this.session.send(await this.#host.register(this, message));
-    });
+    }).catch((error) => this.session.close(describeError(error)));
   }
 }

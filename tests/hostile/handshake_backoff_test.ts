@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { test } from "../harness.ts";
+import { FakeClock } from "../tunnel/fake_clock.ts";
+import type { PuppetServer } from "../tunnel/puppet.ts";
+import { sharedService, type TestClient, World } from "../tunnel/world.ts";
+
+interface Fixture extends TestClient {
+  readonly puppets: PuppetServer;
+  readonly clock: FakeClock;
+}
+
+/** A client on a clock that stands still, whose waits are as long as their bounds. */
+async function fixture(world: World): Promise<Fixture> {
+  const puppets = await world.puppetServer();
+  const clock = new FakeClock();
+  const limits = { reconnectMinMs: 500, reconnectMaxMs: 30_000 };
+  const options = { services: [sharedService("a", 1)], limits };
+  return { ...world.client(puppets.port, options, { clock, random: () => 1 }), puppets, clock };
+}
+
+test("H16: a client whose token is no longer taken dials again twice a minute at most", async () => {
+  await using world = new World();
+  const { puppets, clock, events, client } = await fixture(world);
+  const first = await puppets.accepted();
+  await first.welcome();
+  await first.expect("register");
+  await first.socket.destroy();
+  let { retryInMs } = await events.next("disconnected");
+  assert.equal(retryInMs, 500);
+  for (let round = 0; round < 10; round++) {
+    const dials = puppets.dials;
+    clock.advance(retryInMs - 1);
+    assert.equal(clock.delays.includes(retryInMs), true, "it still waits");
+    assert.equal(puppets.dials, dials);
+    clock.advance(1);
+    const puppet = await puppets.accepted();
+    await puppet.expect("handshake");
+    puppet.answer("invalid_token");
+    const disconnected = await events.next("disconnected");
+    assert.match(disconnected.reason, /refused the token/);
+    retryInMs = disconnected.retryInMs;
+    assert.ok(retryInMs >= 30_000, `${retryInMs} ms`);
+  }
+  assert.equal(puppets.dials, 11);
+  // The token was rotated at the server and is right again.
+  clock.advance(retryInMs);
+  const last = await puppets.accepted();
+  await last.welcome();
+  await last.expect("register");
+  last.send({ type: "register_ack", publicUrl: "tcp://127.0.0.1:1", status: "success" });
+  await client.ready;
+});
+
+test("H16: a server that takes the client and drops it is dialled ever more slowly (P6)", async () => {
+  await using world = new World();
+  const { puppets, clock, events } = await fixture(world);
+  const waits: number[] = [];
+  for (let round = 0; round < 8; round++) {
+    const puppet = await puppets.accepted();
+    await puppet.welcome();
+    await puppet.expect("register");
+    await events.next("connected");
+    await puppet.socket.destroy();
+    const { retryInMs } = await events.next("disconnected");
+    waits.push(retryInMs);
+    clock.advance(retryInMs);
+  }
+  assert.deepEqual(waits, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
+});
+
+test("H16: only a connection that lasted 30 s starts the waits anew", async () => {
+  await using world = new World();
+  const { puppets, clock, events } = await fixture(world);
+  const lifetimes = [0, 0, 0, 29_999, 30_000, 0];
+  const waits: number[] = [];
+  for (const lifetimeMs of lifetimes) {
+    const puppet = await puppets.accepted();
+    await puppet.welcome();
+    await puppet.expect("register");
+    await events.next("connected");
+    // Time passes in steps in which the server gives signs of life.
+    for (let passed = 0; passed < lifetimeMs; passed += 5_000) {
+      puppet.send({ type: "heartbeat", timestamp: BigInt(passed) });
+      await puppet.expect("heartbeat_ack");
+      clock.advance(Math.min(5_000, lifetimeMs - passed));
+    }
+    await puppet.socket.destroy();
+    const { retryInMs } = await events.next("disconnected");
+    waits.push(retryInMs);
+    clock.advance(retryInMs);
+  }
+  assert.deepEqual(waits, [500, 1_000, 2_000, 4_000, 500, 1_000]);
+});
+
+for (const status of ["rate_limited", "tunnel_id_taken"] as const) {
+  test(`H16: a client that is told ${status} waits at least 5 s`, async () => {
+    await using world = new World();
+    const { puppets, events } = await fixture(world);
+    const puppet = await puppets.accepted();
+    await puppet.expect("handshake");
+    puppet.answer(status);
+    assert.equal((await events.next("disconnected")).retryInMs, 5_000);
+  });
+}

@@ -19,6 +19,7 @@ export class Heart {
   #rttMs: number | undefined;
   #heard = true;
   #waiting: ((alive: boolean) => void)[] = [];
+  #acknowledgements: (() => void)[] = [];
 
   /** @param clock The clock. @param send Sends a heartbeat to the peer. */
   constructor(clock: Clock, send: (message: Heartbeat) => void) {
@@ -52,7 +53,9 @@ export class Heart {
 
   /** Sends a heartbeat. */
   beat(): void {
-    this.#timestamp = BigInt(Math.floor(this.#clock.wall()));
+    // Never the same twice, so that an answer tells which heartbeat it is for.
+    const now = BigInt(Math.floor(this.#clock.wall()));
+    this.#timestamp = now > this.#timestamp ? now : this.#timestamp + 1n;
     this.#sentAt = this.#clock.now();
     this.#send({ type: "heartbeat", timestamp: this.#timestamp });
   }
@@ -68,6 +71,7 @@ export class Heart {
     this.#measuredAt = this.#clock.now();
     this.#rttMs = this.#measuredAt - this.#sentAt;
     this.#sentAt = undefined;
+    this.#acknowledge();
   }
 
   /** Sends a heartbeat. Resolves with whether anything arrives from the peer within `timeoutMs`. */
@@ -86,9 +90,31 @@ export class Heart {
     });
   }
 
+  /**
+   * Sends a heartbeat. Resolves when the peer has answered it, and so has read whatever was sent before it; or after
+   * `timeoutMs`, or when the session is over.
+   */
+  roundTrip(timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#clock.setTimer(resolve, timeoutMs);
+      this.#acknowledgements.push(() => {
+        cancel();
+        resolve();
+      });
+      this.beat();
+    });
+  }
+
   /** The session is over. */
   stop(): void {
     this.#answer(false);
+    this.#acknowledge();
+  }
+
+  #acknowledge(): void {
+    const waiting = this.#acknowledgements;
+    this.#acknowledgements = [];
+    for (const acknowledge of waiting) acknowledge();
   }
 
   #answer(alive: boolean): void {

@@ -13,9 +13,8 @@ import { clipped } from "./clipped.ts";
 import { ReceiveWindow, SendCredit, type WindowGrowth } from "./credit.ts";
 import { Heart } from "./heart.ts";
 import { Inbox, type StreamMessage } from "./inbox.ts";
-import { LinkRate, MIN_FRAME_BYTES } from "./link_rate.ts";
 import { MemoryBudget } from "./memory_budget.ts";
-import { MAX_QUEUED_CONTROL_BYTES, Outbox } from "./outbox.ts";
+import { MAX_QUEUED_CONTROL_BYTES } from "./outbox.ts";
 import { ReadGate } from "./read_gate.ts";
 import type {
   OpenStreamOptions,
@@ -27,6 +26,10 @@ import type {
 } from "./session_types.ts";
 import { MuxStream, type StreamHost } from "./stream.ts";
 import { type SessionLimits, Sweeper } from "./sweeper.ts";
+import { Transmitter } from "./transmitter.ts";
+
+/** How long a peer is given to answer that it has read a GoAway. */
+const GO_AWAY_ROUND_TRIP_MS = 2_000;
 
 /** One connection and its streams. The owner decides what the handshake says and what streams are for. */
 export class Session {
@@ -36,8 +39,7 @@ export class Session {
   readonly #environment: SessionEnvironment;
   readonly #limits: SessionLimits;
   readonly #inbox: Inbox;
-  readonly #outbox: Outbox;
-  readonly #rate = new LinkRate();
+  readonly #transmitter: Transmitter;
   readonly #gate: ReadGate;
   readonly #growth: WindowGrowth;
   readonly #streams = new Map<number, MuxStream>();
@@ -45,7 +47,8 @@ export class Session {
   readonly #sweeper: Sweeper;
   readonly #streamHost: StreamHost = {
     wantsToSend: (stream) => this.#wantsToSend(stream),
-    giveCredit: (stream, bytes) => this.#controlQueued(this.#outbox.windowUpdate(stream.id, bytes)),
+    giveCredit: (stream, bytes) =>
+      this.#controlQueued(this.#transmitter.outbox.windowUpdate(stream.id, bytes)),
     sendAccepted: (stream) => this.send({ type: "stream_ack", streamId: stream.id, status: "accepted" }),
     sendClose: (stream, reason) => this.#closeStream(stream, reason),
     sendEndAsClose: ({ id }) => this.send({ type: "close_stream", streamId: id, reason: { kind: "normal" } }),
@@ -53,18 +56,11 @@ export class Session {
     forget: (stream, reason) => this.#forget(stream, reason),
     bufferedChanged: (stream, bytes) => this.#gate.changed(stream, bytes, this.extended),
   };
-  readonly #flushBound = (): void => {
-    this.#flushScheduled = false;
-    this.#flush();
-  };
   #nextId: number;
   #peerWindowBytes: number | undefined;
   #established = false;
-  #flushScheduled = false;
-  #writing = false;
-  #writeStartedAt = 0;
-  #writeBytes = 0;
   #goAwaySent = false;
+  #refusesStreams = false;
   #goAwayReceived = false;
   #ended = false;
   #whenIdle: (() => void)[] = [];
@@ -93,7 +89,7 @@ export class Session {
       send: (message) => this.send(message),
       goAway: (code) => this.#goAway(code),
     }, { role, windowBytes: limits.windowBytes, pool, counters, now });
-    this.#outbox = new Outbox(() => this.#rate.frameBytes);
+    this.#transmitter = new Transmitter(connection, { now, onWritten: () => this.#sweeper.wroteSomething() });
     const memory = new MemoryBudget(limits.sessionBufferBytes, environment.memory);
     this.#gate = new ReadGate(memory, counters, {
       streams: () => this.#streams.values(),
@@ -111,7 +107,7 @@ export class Session {
     this.#sweeper = new Sweeper(clock, limits, {
       streams: () => this.#streams.values(),
       heart: this.#heart,
-      writing: () => this.#writing,
+      writing: () => this.#transmitter.writing,
       midControlFrame: () => this.#inbox.midControlFrame,
       reading: () => !this.#gate.paused,
       swept: () => this.#gate.check(),
@@ -121,7 +117,7 @@ export class Session {
       space: () => this.#inbox.space(),
       data: (chunk) => this.#arrived(chunk),
       end: () => this.#end({ code: "peer_closed", message: "The peer closed the connection" }),
-      drain: () => this.#written(),
+      drain: () => this.#transmitter.written(),
       close: (error) => {
         const message = error === undefined ? "The connection was closed" : describeError(error);
         this.#end({ code: "connection_lost", message });
@@ -193,7 +189,7 @@ export class Session {
         `The session has ${this.#streams.size} streams open, which is its limit`,
       );
     }
-    if (this.#outbox.controlBytes > MAX_QUEUED_CONTROL_BYTES / 2) {
+    if (this.#transmitter.outbox.controlBytes > MAX_QUEUED_CONTROL_BYTES / 2) {
       throw new TunnelError(
         "LIMIT",
         "The peer does not read the openings of streams that are queued already",
@@ -218,7 +214,7 @@ export class Session {
 
   /** Sends a control message; a text in it that is too long is cut. */
   send(message: ControlMessage): void {
-    if (!this.#ended) this.#controlQueued(this.#outbox.control(encodeControl(clipped(message))));
+    if (!this.#ended) this.#controlQueued(this.#transmitter.outbox.control(encodeControl(clipped(message))));
   }
 
   /** Asks the peer for a sign of life. Resolves with whether one came within `timeoutMs`. */
@@ -226,13 +222,20 @@ export class Session {
     return this.#ended ? Promise.resolve(false) : this.#heart.probe(timeoutMs);
   }
 
-  /** Takes no new streams from now on, and tells the peer if it understands. Resolves when the open streams have ended. */
-  drain(code: GoAwayCode): Promise<void> {
+  /**
+   * Opens no streams from now on, and tells the peer, if it understands, to open none; what it opened before it could know
+   * is still taken. Resolves when all streams have ended.
+   */
+  async drain(code: GoAwayCode): Promise<void> {
     if (!this.#goAwaySent && !this.#ended) {
       this.#goAwaySent = true;
-      if (this.extended) this.#controlQueued(this.#outbox.control(encodeGoAway(code)));
+      if (this.extended) {
+        this.#controlQueued(this.#transmitter.outbox.control(encodeGoAway(code)));
+        await this.#heart.roundTrip(GO_AWAY_ROUND_TRIP_MS);
+      }
+      this.#refusesStreams = true;
     }
-    return this.idle();
+    await this.idle();
   }
 
   /** Resolves when no stream is open. */
@@ -282,7 +285,7 @@ export class Session {
   }
 
   #peerOpens(message: OpenStream): CloseReason | undefined {
-    if (this.#goAwaySent) return { kind: "error", message: "No new streams are taken: shutting down" };
+    if (this.#refusesStreams) return { kind: "error", message: "No new streams are taken: shutting down" };
     if (this.#streams.size >= this.#limits.maxStreams) {
       this.#environment.counters.add("limits_hit", { label: "max_streams" });
       return {
@@ -339,54 +342,21 @@ export class Session {
 
   #wantsToSend(stream: MuxStream): void {
     if (this.#ended) return;
-    this.#outbox.enqueue(stream);
-    this.#scheduleFlush();
+    this.#transmitter.outbox.enqueue(stream);
+    this.#transmitter.schedule();
   }
 
   #controlQueued(fits: boolean): void {
-    if (fits) this.#scheduleFlush();
+    if (fits) this.#transmitter.schedule();
     else this.#end({ code: "write_stalled", message: "The peer does not read what is sent to it" });
-  }
-
-  /** What is queued in the same turn of the event loop leaves in one write. */
-  #scheduleFlush(): void {
-    if (this.#flushScheduled || this.#writing) return;
-    this.#flushScheduled = true;
-    queueMicrotask(this.#flushBound);
-  }
-
-  #flush(): void {
-    while (!this.#writing && !this.#ended) {
-      const bytes = this.#outbox.next();
-      if (bytes === undefined) return;
-      this.#writeBytes = bytes.length;
-      if (bytes.length >= MIN_FRAME_BYTES) this.#writeStartedAt = this.#environment.clock.now();
-      this.#writing = true;
-      if (this.connection.write(bytes)) this.#writeDone();
-    }
-  }
-
-  #written(): void {
-    if (this.#ended) return;
-    this.#writeDone();
-    this.#flush();
-  }
-
-  #writeDone(): void {
-    this.#writing = false;
-    // A small write tells the cost of the call, not the link's rate; it is not even worth asking for the time.
-    if (this.#writeBytes >= MIN_FRAME_BYTES) {
-      this.#rate.wrote(this.#writeBytes, this.#environment.clock.now() - this.#writeStartedAt);
-    }
-    this.#sweeper.wroteSomething();
-    this.#outbox.written();
   }
 
   #end(end: SessionEnd): void {
     if (this.#ended) return;
-    if (!this.#writing) this.#flush(); // The last control frames say why; more than that is not waited for.
+    this.#transmitter.flush(); // The last control frames say why; more than that is not waited for.
     if (this.#ended) return;
     this.#ended = true;
+    this.#transmitter.stop();
     this.#inbox.stop();
     this.#sweeper.stop();
     this.#heart.stop();

@@ -42,7 +42,7 @@ export class TlsSocketConnection implements Connection {
     this.local = socketAddress(socket.localAddress, socket.localPort);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
-    socket.on("error", (error) => this.#error ??= lostError(this.remote, error));
+    socket.on("error", (error) => this.#fail(lostError(this.remote, error)));
     socket.on("close", () => {
       this.#over = true;
       clearTimeout(this.#closeTimer);
@@ -135,9 +135,14 @@ export class TlsSocketConnection implements Connection {
     try {
       call();
     } catch (error) {
-      this.#failed = true;
-      this.#error = toError(error);
-      this.#socket.destroy();
+      this.#fail(toError(error));
     }
+  }
+
+  /** Bun does not close a half-open socket by itself when it fails, and tells of an end. */
+  #fail(error: Error): void {
+    this.#failed = true;
+    this.#error ??= error;
+    this.#socket.destroy();
   }
 }

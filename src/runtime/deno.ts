@@ -41,7 +41,8 @@ export const denoRuntime: Runtime = {
   isTerminal: () => Deno.stderr.isTerminal(),
   onSignal,
   exit: (code) => Deno.exit(code),
-  residentBytes: () => Deno.memoryUsage().rss,
+  // Out of descriptors it is told as 0.
+  residentBytes: () => Deno.memoryUsage().rss || undefined,
 };
 
 async function connect(options: ConnectOptions): Promise<Connection> {

@@ -58,8 +58,8 @@ export interface Connection {
   /** Asks for data again after `data` returned `false`. Otherwise does nothing. Never delivers during the call. */
   resume(): void;
   /**
-   * Writes all of `bytes`, which is not empty. Not called again before `drain` when it returned `false`, nor after
-   * `closeWrite`. After the connection failed it does nothing and returns `false`; `close` tells why.
+   * Writes all of `bytes`, which is not empty. Not called before `start`, nor again before `drain` when it returned `false`,
+   * nor after `closeWrite`. After the connection failed it does nothing and returns `false`; `close` tells why.
    *
    * @returns `true` when the kernel has them all, and `bytes` may be reused; `false` when `drain` will say so.
    */
@@ -138,23 +138,28 @@ export interface Runtime {
   /**
    * Dials. Tries every address the name resolves to, resolved anew at each call.
    *
+   * With TLS 1.3, a server that refuses the client's certificate does so after this has succeeded: `close` is then given an
+   * error, or the connection ends before any data.
+   *
    * @throws {TunnelError} code `CONNECTION` (refused, unreachable, unknown name, TLS not verified) or `TIMEOUT`; the
-   * message names the address and says what to do.
+   * message names the address and says what to do. Code `CONFIG` when a file of `tls` is not valid.
    */
   connect(options: ConnectOptions): Promise<Connection>;
   /**
    * Binds and accepts.
    *
-   * @throws {TunnelError} code `BIND`, for instance when the address is in use; the message names the address.
+   * @throws {TunnelError} code `BIND`, for instance when the address is in use; the message names the address. Code
+   * `CONFIG` when a file of `tls` is not valid.
+   * @throws {TypeError} with `tls` but without a certificate and its key.
    */
   listen(options: ListenOptions): Promise<Listener>;
   /**
-   * Serves HTTP for the admin endpoint.
+   * Serves HTTP for the admin endpoint. When the listener is closed, requests under way have a second to end.
    *
    * @throws {TunnelError} code `BIND`.
    */
   serveHttp(options: ServeHttpOptions): Promise<Listener>;
-  /** The name of this machine. */
+  /** The name of this machine, or "localhost" when asking for it is not permitted. */
   hostname(): string;
   /** The environment variable, or undefined when unset or when reading it is not permitted. */
   env(name: string): string | undefined;

@@ -95,7 +95,7 @@ test("Heart.probe() resolves with false after its timeout, not earlier", async (
   let answer: boolean | undefined;
   const probe = heart.probe(500).then((alive) => answer = alive);
   clock.advance(499);
-  await undefined;
+  await Promise.resolve();
   assert.equal(answer, undefined);
   clock.advance(1);
   assert.equal(await probe, false);

@@ -244,7 +244,9 @@ test("Session.probe() answers whether the peer is there", async () => {
   const dead = world.server.session.probe(500);
   await world.pass(500);
   assert.equal(await dead, false);
+  const pending = world.server.session.probe(500);
   world.server.session.close("over");
+  assert.equal(await pending, false, "the end of the session answers");
   assert.equal(await world.server.session.probe(500), false);
   await dispose(world);
 });

@@ -50,7 +50,7 @@ export function assertRule(run: () => unknown, rule: string): void {
 
 /** Lets everything run that waits in microtasks. */
 export async function tick(): Promise<void> {
-  for (let i = 0; i < 4; i++) await undefined;
+  for (let i = 0; i < 4; i++) await Promise.resolve();
 }
 
 /** Limits for sessions in tests. */

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { Heart } from "../../src/mux/heart.ts";
+import { UNCONTROLLED_QUEUE_BYTES } from "../../src/mux/read_gate.ts";
 import type { MuxStream } from "../../src/mux/stream.ts";
-import { CONTROL_FRAME_TIMEOUT_MS, type SessionLimits, Sweeper } from "../../src/mux/sweeper.ts";
+import {
+  CONTROL_FRAME_TIMEOUT_MS,
+  type SessionLimits,
+  Sweeper,
+  VERSION_1_STALL_MS,
+} from "../../src/mux/sweeper.ts";
 import { test } from "../harness.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { makeStream } from "./lone_stream.ts";
@@ -204,6 +210,25 @@ test("A stream of a version 1 server that is silent for the linger is reset, one
   listen(bench, 1_000_000);
   assert.deepEqual(opener.closesSent, []);
 });
+
+for (
+  const [bytes, timeoutMs] of [[UNCONTROLLED_QUEUE_BYTES, 40_000], [
+    UNCONTROLLED_QUEUE_BYTES + 1,
+    VERSION_1_STALL_MS,
+  ]] as const
+) {
+  test(`In version 1 a reader with ${bytes} bytes before it may stand still for ${timeoutMs} ms`, () => {
+    const bench = makeSweeper({ streamStallTimeoutMs: 40_000 });
+    bench.sweeper.established(false, false);
+    const { stream, closesSent } = makeVersion1Stream(true);
+    stream.dataReceived(new Uint8Array(bytes), undefined as never);
+    bench.streams.push(stream);
+    listen(bench, timeoutMs - 1);
+    assert.deepEqual(closesSent, []);
+    listen(bench, 1 + ROUND_MS);
+    assert.deepEqual(closesSent, [{ kind: "timeout" }]);
+  });
+}
 
 test("A peer of version 1 that takes nothing is given 90 s", () => {
   const bench = makeSweeper({ writeStallTimeoutMs: 20_000 });

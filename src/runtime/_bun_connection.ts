@@ -39,6 +39,8 @@ export class BunConnection implements Connection {
   /** The part of a write that the kernel has not taken yet. */
   #rest: Uint8Array | undefined;
   #restOffset = 0;
+  /** The kernel refused a write. That has taken the socket's error, so that what Bun reads next looks like a plain end. */
+  #writeFailed = false;
   #finWanted = false;
   #finSent = false;
   #abandoned = false;
@@ -87,6 +89,7 @@ export class BunConnection implements Connection {
     if (socket === undefined || this.#over || this.#closedHere || this.#finWanted) return false;
     const taken = socket.write(bytes, 0, bytes.length);
     if (taken === bytes.length) return true;
+    if (taken < 0) this.#writeFailed = true;
     this.#rest = bytes;
     this.#restOffset = Math.max(taken, 0);
     return false;
@@ -127,6 +130,7 @@ export class BunConnection implements Connection {
     const left = rest.length - this.#restOffset;
     const taken = this.#socket.write(rest, this.#restOffset, left);
     if (taken < left) {
+      if (taken < 0) this.#writeFailed = true;
       this.#restOffset += Math.max(taken, 0);
       return;
     }
@@ -137,6 +141,11 @@ export class BunConnection implements Connection {
 
   /** Bun has read FIN. */
   onEnd(): void {
+    if (this.#writeFailed) {
+      this.#error ??= lostError(this.remote, undefined);
+      this.#socket?.terminate();
+      return;
+    }
     this.#endSeen = true;
     this.#deliver();
   }
@@ -149,7 +158,7 @@ export class BunConnection implements Connection {
     if (!this.#closedHere && this.#error === undefined) {
       if (error !== undefined && error !== null) this.#error = lostError(this.remote, error);
       // With FIN sent Bun closes the socket as soon as the peer's FIN is read, and leaves out `end`.
-      else if (this.#finSent) this.#endSeen = true;
+      else if (this.#finSent && !this.#writeFailed) this.#endSeen = true;
       else this.#error = lostError(this.remote, undefined);
     }
     this.#deliverSoon();

@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { test } from "../harness.ts";
+import { ChildProgram } from "../support/child_program.ts";
+import { until } from "../support/deadline.ts";
+import { freePort } from "../support/programs.ts";
+import { MIXES, nameOf, programCommand, startServerProcess, TOKEN } from "../support/tunnel_process.ts";
+import type { HerdPlan } from "./_herd.ts";
+import { checkBothWays } from "./_service.ts";
+import { Stage } from "./_stage.ts";
+import { Pattern } from "./_traffic.ts";
+
+const CLIENTS = 50;
+/** Clients come back at random moments; none may take longer than this. */
+const BACK_DEADLINE_MS = 60_000;
+const DEADLINE_MS = 180_000;
+
+/** Where each client's service can be reached, by what the herd has written from line `after` on. */
+function readyPorts(herd: ChildProgram, after: number): Map<number, number> {
+  const matches = herd.out.slice(after).map((line) => /^ready (\d+) tcp:\/\/127\.0\.0\.1:(\d+)$/.exec(line));
+  return new Map(
+    matches.filter((match) => match !== null).map((match) => [Number(match[1]), Number(match[2])]),
+  );
+}
+
+for (const mix of MIXES) {
+  test(
+    `${CLIENTS} clients find a server again that was killed, on their ports (${nameOf(mix)})`,
+    async () => {
+      await using stage = new Stage();
+      const service = await stage.service();
+      const port = await freePort();
+      const ports = new Set<number>();
+      while (ports.size < CLIENTS) ports.add(await freePort());
+      const remotePorts = [...ports].filter((remotePort) => remotePort !== port);
+      const expected = new Map(remotePorts.entries());
+
+      const first = await stage.run(startServerProcess({ runtime: mix.server, port }));
+      const plan: HerdPlan = { serverPort: port, localPort: service.port, token: TOKEN, remotePorts };
+      const command = [
+        ...programCommand(mix.client).slice(0, -1),
+        "tests/e2e/_herd.ts",
+        JSON.stringify(plan),
+      ];
+      const herd = stage.keep(new ChildProgram(command));
+      const allReady = (after: number): Promise<void> =>
+        until(
+          () => readyPorts(herd, after).size === remotePorts.length,
+          () => `all clients are ready:\n${herd.output()}`,
+          BACK_DEADLINE_MS,
+        );
+      await allReady(0);
+      assert.deepEqual(new Map([...readyPorts(herd, 0)].sort(([a], [b]) => a - b)), expected);
+
+      const after = herd.out.length;
+      await first.program.kill();
+      await stage.run(startServerProcess({ runtime: mix.server, port }));
+      await allReady(after);
+      assert.deepEqual(new Map([...readyPorts(herd, after)].sort(([a], [b]) => a - b)), expected);
+      await Promise.all(
+        remotePorts.map((remotePort, seed) => checkBothWays(remotePort, new Pattern(65_536, seed))),
+      );
+
+      herd.signal("SIGTERM");
+      assert.equal((await herd.end()).code, 0, herd.output());
+    },
+    { timeoutMs: DEADLINE_MS },
+  );
+}

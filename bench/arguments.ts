@@ -1,0 +1,115 @@
+/**
+ * The bench's command line.
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+
+/** A runtime that the program is measured on. */
+export type RuntimeName = "deno" | "bun";
+
+/** A tunnel of somebody else. */
+export type PeerName = "rathole" | "bore";
+
+/** Every peer the bench knows how to start. */
+export const PEER_NAMES: readonly PeerName[] = ["rathole", "bore"];
+
+/** What is measured, and for how long. */
+export interface BenchOptions {
+  readonly help: boolean;
+  /** Whether to be done within two minutes. */
+  readonly quick: boolean;
+  readonly runtimes: readonly RuntimeName[];
+  /** Peers that must be there; undefined for those that are found. */
+  readonly peers: readonly PeerName[] | undefined;
+  /** Whether the tunnels that speak TLS are measured as well. */
+  readonly tls: boolean;
+  /** How often everything is measured. */
+  readonly rounds: number;
+  /** How long one measurement takes, in milliseconds. */
+  readonly sampleMs: number;
+  /** Numbers of streams that bulk bytes are moved on. */
+  readonly streams: readonly number[];
+  /** Streams that are held idle; fewer where the system allows a process fewer open files. */
+  readonly idleStreams: number;
+  /** No round is begun that would end later than this, in milliseconds from the start; the first always is. */
+  readonly budgetMs: number;
+  /** Whether the results replace those in `bench/README.md`. */
+  readonly writeReadme: boolean;
+}
+
+/** What `--help` prints. */
+export const USAGE = `deno task bench [OPTIONS]
+
+  --quick               shorter measurements, fewer streams; done within two minutes
+  --runtime deno|bun|all   what to run the program on (all)
+  --peer NAME,…         peers to measure: ${PEER_NAMES.join(", ")}, or none (those on the PATH)
+  --no-tls              leave out TLS
+  --rounds N            how often everything is measured (5; 3 with --quick)
+  --sample-ms N         how long one measurement takes (1000; 300 with --quick)
+  --write-readme        put the results into bench/README.md
+  --help                this text`;
+
+/**
+ * Reads the command line.
+ *
+ * @param words The words after the program's name.
+ * @returns The options, all of them set.
+ * @throws {TypeError} when an option is unknown or its value is not one of those it can have.
+ */
+export function parseArguments(words: readonly string[]): BenchOptions {
+  const { values } = parseArgs({
+    args: [...words],
+    allowNegative: true,
+    options: {
+      help: { type: "boolean" },
+      quick: { type: "boolean" },
+      runtime: { type: "string" },
+      peer: { type: "string" },
+      tls: { type: "boolean" },
+      rounds: { type: "string" },
+      "sample-ms": { type: "string" },
+      "write-readme": { type: "boolean" },
+    },
+  });
+  const quick = values.quick ?? false;
+  return {
+    help: values.help ?? false,
+    quick,
+    runtimes: readRuntimes(values.runtime ?? "all"),
+    peers: values.peer === undefined ? undefined : readPeers(values.peer),
+    tls: values.tls ?? true,
+    rounds: readNumber("rounds", values.rounds) ?? (quick ? 3 : 5),
+    sampleMs: readNumber("sample-ms", values["sample-ms"]) ?? (quick ? 300 : 1000),
+    streams: quick ? [1, 10] : [1, 10, 100],
+    idleStreams: quick ? 1000 : 10_000,
+    budgetMs: quick ? 90_000 : Infinity,
+    writeReadme: values["write-readme"] ?? false,
+  };
+}
+
+function readRuntimes(value: string): readonly RuntimeName[] {
+  if (value === "all") return ["deno", "bun"];
+  if (value === "deno" || value === "bun") return [value];
+  throw new TypeError(`Expected deno, bun or all after --runtime but got '${value}'`);
+}
+
+function readPeers(value: string): readonly PeerName[] {
+  if (value === "none") return [];
+  return value.split(",").map((name) => {
+    const known = PEER_NAMES.find((peer) => peer === name);
+    if (known === undefined) {
+      throw new TypeError(`Expected ${PEER_NAMES.join(", ")} or none after --peer but got '${name}'`);
+    }
+    return known;
+  });
+}
+
+function readNumber(option: string, value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const number = Number(value);
+  if (!Number.isSafeInteger(number) || number < 1) {
+    throw new TypeError(`Expected a whole number from 1 after --${option} but got '${value}'`);
+  }
+  return number;
+}

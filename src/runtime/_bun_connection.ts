@@ -11,6 +11,9 @@ import type { Connection, ConnectionHandler, SocketAddress } from "./types.ts";
 /** Idle time after which the kernel asks whether the peer still lives. */
 const KEEP_ALIVE_DELAY_MS = 60_000;
 
+/** A chunk of this size is one of many: the next is on its way, and would only have to be kept. */
+const PAUSE_AT_ONCE_BYTES = 64 * 1024;
+
 /** A socket of Bun that carries its connection. */
 export type ConnectionSocket = BunSocket<BunConnection>;
 
@@ -115,12 +118,16 @@ export class BunConnection implements Connection {
 
   /** Bun has read. */
   onData(chunk: Uint8Array): void {
-    if (this.#paused) {
-      (this.#held ??= []).push(chunk);
-    } else if (!this.#closedHere && this.#handler?.data(chunk) === false) {
+    if (!this.#paused) {
+      if (this.#closedHere || this.#handler?.data(chunk) !== false) return;
       this.#paused = true;
-      this.#pauseSocket();
+      // After a small chunk the socket itself is paused only if more comes before `resume`: mostly none does, and to pause
+      // and resume for every message would cost two system calls each.
+      if (chunk.length >= PAUSE_AT_ONCE_BYTES) this.#pauseSocket();
+      return;
     }
+    (this.#held ??= []).push(chunk);
+    this.#pauseSocket();
   }
 
   /** Bun can write again. */

@@ -39,5 +39,5 @@ export function clipped(message: ControlMessage): ControlMessage {
 }
 
 function clip(text: string): string {
-  return text.length <= SAFE_LENGTH ? text : `${text.slice(0, SAFE_LENGTH - 1)}…`;
+  return text.length <= SAFE_LENGTH ? text : `${text.slice(0, SAFE_LENGTH - 1).toWellFormed()}…`;
 }

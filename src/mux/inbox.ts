@@ -22,8 +22,13 @@ export const ORPHAN_BUDGET = { burst: 10_000, perSecond: 1_000 };
  * end: the credit of one window in halves, a close, and the answer to a close.
  */
 export const LATE_FRAMES_PER_STREAM = 4;
-/** Openings that are refused, before the peer counts as hostile. */
+/** Openings that are refused for what they ask, before the peer counts as hostile. */
 export const REFUSED_OPEN_BUDGET = { burst: 1_000, perSecond: 200 };
+/**
+ * Openings that are refused because this side is full or stopping. An honest server passes its visitors on without knowing;
+ * so many a second are more than one can accept.
+ */
+export const BUSY_REFUSAL_BUDGET = { burst: 50_000, perSecond: 10_000 };
 /** Heartbeats, tiny credits and empty frames that a peer may send. */
 export const CHATTER_BUDGET = { burst: 1_000, perSecond: 200 };
 /** A credit below this counts as chatter: no receiver that returns half a window at a time sends it often. */
@@ -35,6 +40,14 @@ export const TINY_CREDIT_BYTES = 512;
  */
 export const MAX_OVERTAKEN_IDS = 1_024;
 
+/** Why a stream is refused. */
+export interface Refusal {
+  /** For people. */
+  readonly text: string;
+  /** Whether this side has no room, whatever is asked for. */
+  readonly busy: boolean;
+}
+
 /** What an inbox needs of its session. */
 export interface InboxHost {
   /** An open stream. */
@@ -42,7 +55,7 @@ export interface InboxHost {
   /** Whether this side has opened a stream of that id at some time. */
   opened(streamId: number): boolean;
   /** The peer opens a stream whose id is in order. @returns why it is refused, or undefined */
-  peerOpens(message: OpenStream): CloseReason | undefined;
+  peerOpens(message: OpenStream): Refusal | undefined;
   /** Any message that is not about a stream. */
   message(message: Exclude<ControlMessage, StreamMessage>): void;
   /** Answers the peer. */
@@ -76,6 +89,7 @@ export class Inbox implements FrameHandler {
   readonly #slabs: SlabReader;
   readonly #orphans: TokenBucket;
   readonly #refusedOpens: TokenBucket;
+  readonly #busyRefusals: TokenBucket;
   readonly #chatter: TokenBucket;
   readonly #peerParity: number;
   readonly #windowBytes: number;
@@ -95,6 +109,7 @@ export class Inbox implements FrameHandler {
     this.#slabs = new SlabReader(options.pool);
     this.#orphans = new TokenBucket(ORPHAN_BUDGET, options.now);
     this.#refusedOpens = new TokenBucket(REFUSED_OPEN_BUDGET, options.now);
+    this.#busyRefusals = new TokenBucket(BUSY_REFUSAL_BUDGET, options.now);
     this.#chatter = new TokenBucket(CHATTER_BUDGET, options.now);
     this.#peerParity = options.role === "server" ? 1 : 0;
     this.#highestPeerId = this.#peerParity === 1 ? -1 : 0; // The first id is two above.
@@ -214,12 +229,12 @@ export class Inbox implements FrameHandler {
       throw new ProtocolError("stream_id_parity", `Stream id ${streamId} is not one that the peer may open`);
     }
     this.#checkOrder(streamId);
-    const reason = this.#host.peerOpens(message);
-    if (reason === undefined) return;
-    if (!this.#refusedOpens.take()) {
+    const refusal = this.#host.peerOpens(message);
+    if (refusal === undefined) return;
+    if (!(refusal.busy ? this.#busyRefusals : this.#refusedOpens).take()) {
       throw new ProtocolError("open_flood", "Opened too many streams that were refused");
     }
-    this.#host.send({ type: "close_stream", streamId, reason });
+    this.#host.send({ type: "close_stream", streamId, reason: { kind: "error", message: refusal.text } });
     this.closedStreams.add(streamId, this.#parser.extensions ? this.#windowBytes : Infinity);
   }
 

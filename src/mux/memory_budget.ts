@@ -33,9 +33,14 @@ export class MemoryBudget {
     return this.#usedBytes;
   }
 
-  /** Whether this budget or a wider one is used beyond its limit, which only `add` can bring about. */
+  /** Whether this budget is used beyond its limit, which only `add` can bring about. */
   get exceeded(): boolean {
-    return this.#usedBytes > this.limitBytes || (this.#parent?.exceeded ?? false);
+    return this.#usedBytes > this.limitBytes;
+  }
+
+  /** Whether a wider budget is. */
+  get parentExceeded(): boolean {
+    return this.#parent !== undefined && (this.#parent.exceeded || this.#parent.parentExceeded);
   }
 
   /** Reserves bytes if they fit here and in every wider budget. */

@@ -16,7 +16,7 @@ import { WINDOW_UPDATE_BYTES, writeDataHeader, writeWindowUpdate } from "../wire
 export const MAX_COPIED_PAYLOAD_BYTES = 8 * 1024;
 /** Size of a joint write. */
 export const BATCH_BYTES = 64 * 1024;
-/** Most bytes of control frames that may wait. A peer that lets more gather does not read. */
+/** Most bytes that may wait when a control frame is to answer the peer. A peer that asks on meanwhile does not read. */
 export const MAX_QUEUED_CONTROL_BYTES = 256 * 1024;
 /** Turns that a lower priority waits while a higher one is busy before it gets one, so that it never starves. */
 export const MAX_TURNS_PASSED_OVER = 16;
@@ -82,20 +82,30 @@ export class Outbox {
     return this.#controlBytes;
   }
 
-  /** Queues a whole control frame. @returns false when too much waits already: the peer does not read */
+  /**
+   * Queues a whole control frame that the peer has brought about.
+   *
+   * @returns false when too much waits already: the peer asks but does not read
+   */
   control(frame: Uint8Array): boolean {
-    const offset = this.#claimControl(frame.length);
-    if (offset < 0) return false;
-    this.#batch.set(frame, offset);
+    // A single frame may be larger than the limit (an OpenStream with large headers), a queue of them may not.
+    if (this.#controlBytes > 0 && this.#controlBytes + frame.length > MAX_QUEUED_CONTROL_BYTES) return false;
+    this.own(frame);
     return true;
   }
 
-  /** Queues credit for the peer. @returns as `control` */
-  windowUpdate(streamId: number, increment: number): boolean {
-    const offset = this.#claimControl(WINDOW_UPDATE_BYTES);
-    if (offset < 0) return false;
+  /** Queues a whole control frame of this side's own. There are a few for each stream at most, so no limit is needed. */
+  own(frame: Uint8Array): void {
+    this.#controlBytes += frame.length;
+    const offset = this.#claim(frame.length); // May make a new batch.
+    this.#batch.set(frame, offset);
+  }
+
+  /** Queues credit for the peer, which is worth at least half a window each time. */
+  windowUpdate(streamId: number, increment: number): void {
+    this.#controlBytes += WINDOW_UPDATE_BYTES;
+    const offset = this.#claim(WINDOW_UPDATE_BYTES);
     writeWindowUpdate(this.#batch, offset, { streamId, increment });
-    return true;
   }
 
   /** Puts a sender with something to send at the end of its queue, unless it waits already. */
@@ -210,13 +220,6 @@ export class Outbox {
     this.#batchUsed = 0;
     this.#controlBytes = 0;
     return batch.subarray(0, used);
-  }
-
-  #claimControl(bytes: number): number {
-    // A single frame may be larger than the limit (an OpenStream with large headers), a queue of them may not.
-    if (this.#controlBytes > 0 && this.#controlBytes + bytes > MAX_QUEUED_CONTROL_BYTES) return -1;
-    this.#controlBytes += bytes;
-    return this.#claim(bytes);
   }
 
   /** Reserves room at the end of the batch. */

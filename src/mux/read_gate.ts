@@ -11,6 +11,8 @@ import type { MuxStream } from "./stream.ts";
 export const UNCONTROLLED_QUEUE_BYTES = 1024 * 1024;
 /** A stream whose reader took nothing for so long may be reset when memory runs out. */
 export const SHED_AFTER_MS = 1_000;
+/** A session that holds less than this is not made to wait because others have used up the memory of the process. */
+export const INNOCENT_BYTES = 256 * 1024;
 
 /** What a gate needs of its session. */
 export interface ReadGateHost {
@@ -54,30 +56,48 @@ export class ReadGate {
     if (bytes > 0) this.#memory.add(bytes);
     else {
       this.#memory.release(-bytes);
-      if (this.#paused) this.check();
+      if (this.#paused) this.#settle();
     }
   }
 
-  /** Called after each read, and now and then: other sessions share the wider budget. */
-  check(): void {
-    if (this.#memory.exceeded) this.#shed();
-    if (this.#memory.exceeded || this.#fullQueues > 0) return this.#pause();
-    if (!this.#paused) return;
-    this.#paused = false;
-    this.#host.resume();
+  /** Bytes came to wait for the peer's credit (positive) or do so no longer (negative). */
+  stalledSendChanged(bytes: number): void {
+    if (bytes > 0) this.#memory.add(bytes);
+    else this.#memory.release(-bytes);
   }
 
-  #pause(): void {
-    if (!this.#paused) this.#counters.add("reads_paused");
-    this.#paused = true;
+  /** Called after each read. */
+  check(): void {
+    if (!this.#paused && this.#exceeded) this.#shed();
+    this.#settle();
+  }
+
+  /** Called now and then: readers stall in the course of time, and other sessions share the wider budget. */
+  sweep(): void {
+    if (this.#exceeded) this.#shed();
+    this.#settle();
+  }
+
+  get #exceeded(): boolean {
+    const memory = this.#memory;
+    return memory.exceeded || (memory.parentExceeded && memory.usedBytes > INNOCENT_BYTES);
+  }
+
+  #settle(): void {
+    const pause = this.#fullQueues > 0 || this.#exceeded;
+    if (pause === this.#paused) return;
+    this.#paused = pause;
+    if (pause) this.#counters.add("reads_paused");
+    else this.#host.resume();
   }
 
   #shed(): void {
+    const heldBy = (stream: MuxStream): number => stream.bufferedBytes + stream.stalledSendBytes;
     const stalled = [...this.#host.streams()]
-      .filter((stream) => stream.waits.reader >= SHED_AFTER_MS)
-      .sort((a, b) => b.bufferedBytes - a.bufferedBytes);
+      .filter((stream) => stream.waits.reader >= SHED_AFTER_MS || stream.stalledSendBytes > 0)
+      .sort((a, b) => heldBy(b) - heldBy(a));
     for (const stream of stalled) {
-      if (!this.#memory.exceeded) return;
+      if (!this.#exceeded) return;
       this.#counters.add("streams_shed");
       stream.reset({ kind: "error", message: "Reset because its reader stalled and memory ran out" });
     }

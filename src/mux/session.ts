@@ -12,7 +12,7 @@ import type { CloseReason, ControlMessage, OpenStream } from "../wire/messages.t
 import { clipped } from "./clipped.ts";
 import { ReceiveWindow, SendCredit, type WindowGrowth } from "./credit.ts";
 import { Heart } from "./heart.ts";
-import { Inbox, type StreamMessage } from "./inbox.ts";
+import { Inbox, type Refusal, type StreamMessage } from "./inbox.ts";
 import { MemoryBudget } from "./memory_budget.ts";
 import { MAX_QUEUED_CONTROL_BYTES } from "./outbox.ts";
 import { ReadGate } from "./read_gate.ts";
@@ -47,14 +47,18 @@ export class Session {
   readonly #sweeper: Sweeper;
   readonly #streamHost: StreamHost = {
     wantsToSend: (stream) => this.#wantsToSend(stream),
-    giveCredit: (stream, bytes) =>
-      this.#controlQueued(this.#transmitter.outbox.windowUpdate(stream.id, bytes)),
+    giveCredit: (stream, bytes) => {
+      this.#transmitter.outbox.windowUpdate(stream.id, bytes);
+      this.#transmitter.schedule();
+    },
     sendAccepted: (stream) => this.send({ type: "stream_ack", streamId: stream.id, status: "accepted" }),
     sendClose: (stream, reason) => this.#closeStream(stream, reason),
-    sendEndAsClose: ({ id }) => this.send({ type: "close_stream", streamId: id, reason: { kind: "normal" } }),
+    sendEndAsClose: ({ id }) =>
+      this.#sendOwn({ type: "close_stream", streamId: id, reason: { kind: "normal" } }),
     sending: (bytes) => void (this.#environment.counters.bytesSent += bytes),
     forget: (stream, reason) => this.#forget(stream, reason),
     bufferedChanged: (stream, bytes) => this.#gate.changed(stream, bytes, this.extended),
+    stalledSendChanged: (bytes) => this.#gate.stalledSendChanged(bytes),
   };
   #nextId: number;
   #peerWindowBytes: number | undefined;
@@ -108,9 +112,10 @@ export class Session {
       streams: () => this.#streams.values(),
       heart: this.#heart,
       writing: () => this.#transmitter.writing,
+      bytesTaken: () => connection.bytesTaken,
       midControlFrame: () => this.#inbox.midControlFrame,
       reading: () => !this.#gate.paused,
-      swept: () => this.#gate.check(),
+      swept: () => this.#gate.sweep(),
       end: (code, message) => this.#end({ code, message }),
     });
     connection.start({
@@ -136,7 +141,7 @@ export class Session {
     return this.#inbox.closedStreams.size;
   }
 
-  /** Bytes that wait for slow readers. */
+  /** Bytes that wait for slow readers, here or at the peer. */
   get bufferedBytes(): number {
     return this.#gate.bufferedBytes;
   }
@@ -207,14 +212,23 @@ export class Session {
       bodyHint: undefined,
       priority,
     };
-    this.send(message);
-    if (this.#ended) throw new TunnelError("CLOSED", "The session ended while the stream was being opened");
+    this.#sendOwn(message);
     return this.#addStream(message, true);
   }
 
   /** Sends a control message; a text in it that is too long is cut. */
   send(message: ControlMessage): void {
     if (!this.#ended) this.#controlQueued(this.#transmitter.outbox.control(encodeControl(clipped(message))));
+  }
+
+  /**
+   * Sends what this side's own streams bring about. That is bounded by their number, and may not end the session: visitors
+   * who all leave at once say nothing about whether the peer reads.
+   */
+  #sendOwn(message: ControlMessage): void {
+    if (this.#ended) return;
+    this.#transmitter.outbox.own(encodeControl(clipped(message)));
+    this.#transmitter.schedule();
   }
 
   /** Asks the peer for a sign of life. Resolves with whether one came within `timeoutMs`. */
@@ -244,9 +258,18 @@ export class Session {
     return new Promise((resolve) => this.#whenIdle.push(resolve));
   }
 
-  /** Ends the session and every stream in it. Control frames that are queued are still sent if the kernel takes them. */
+  /**
+   * Ends the session. Control frames that are queued are still sent if the kernel takes them. Streams end with it, except that
+   * what a peer had sent to the end is still delivered; `idle` tells when.
+   */
   close(message: string, code: SessionEndCode = "closed"): void {
     this.#end({ code, message });
+  }
+
+  /** Ends the session and every stream in it at once. */
+  destroy(message: string): void {
+    this.#end({ code: "closed", message });
+    for (const stream of [...this.#streams.values()]) stream.reset({ kind: "error", message });
   }
 
   #arrived(chunk: Uint8Array): boolean {
@@ -280,23 +303,22 @@ export class Session {
   }
 
   #goAway(code: GoAwayCode): void {
+    if (this.#goAwayReceived) return; // Once is enough; to act on each would cost more than to send it.
     this.#goAwayReceived = true;
     this.#owner.goAway(code);
   }
 
-  #peerOpens(message: OpenStream): CloseReason | undefined {
-    if (this.#refusesStreams) return { kind: "error", message: "No new streams are taken: shutting down" };
+  #peerOpens(message: OpenStream): Refusal | undefined {
+    if (this.#refusesStreams) return { text: "Stopping", busy: true };
     if (this.#streams.size >= this.#limits.maxStreams) {
       this.#environment.counters.add("limits_hit", { label: "max_streams" });
-      return {
-        kind: "error",
-        message: `The session has ${this.#streams.size} streams open, which is its limit`,
-      };
+      return { text: "Full", busy: true };
     }
     const stream = this.#addStream(message, false);
-    const reason = this.#owner.peerOpened(stream);
-    if (reason !== undefined) this.#streams.delete(stream.id);
-    return reason;
+    const text = this.#owner.peerOpened(stream);
+    if (text === undefined) return undefined;
+    this.#streams.delete(stream.id);
+    return { text, busy: false };
   }
 
   #addStream(message: OpenStream, local: boolean): MuxStream {
@@ -321,7 +343,7 @@ export class Session {
   #closeStream(stream: MuxStream, reason: CloseReason): void {
     const { extended } = this;
     // A peer of version 1 has had this side's CloseStream when its direction ended.
-    if (extended || !stream.localEnded) this.send({ type: "close_stream", streamId: stream.id, reason });
+    if (extended || !stream.localEnded) this.#sendOwn({ type: "close_stream", streamId: stream.id, reason });
     // After both ends the peer may have forgotten the stream and not answer. In version 1 it never answers, and its end was
     // its last word.
     if (stream.remoteEnded && (stream.localEnded || !extended)) return;
@@ -335,6 +357,7 @@ export class Session {
       this.#environment.counters.add("streams_reset", { label: reason.kind });
     }
     if (this.#streams.size > 0) return;
+    if (this.#ended) this.#sweeper.stop();
     const waiting = this.#whenIdle;
     this.#whenIdle = [];
     for (const resolve of waiting) resolve();
@@ -358,10 +381,11 @@ export class Session {
     this.#ended = true;
     this.#transmitter.stop();
     this.#inbox.stop();
-    this.#sweeper.stop();
     this.#heart.stop();
     const reason: CloseReason = { kind: "error", message: "The tunnel session ended" };
     for (const stream of [...this.#streams.values()]) stream.sessionEnded(reason);
+    if (this.#streams.size > 0) this.#sweeper.onlyStreams();
+    else this.#sweeper.stop();
     this.connection.close();
     this.#owner.ended(end);
   }

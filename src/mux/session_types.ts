@@ -6,7 +6,7 @@
 import type { Clock } from "../clock.ts";
 import type { Counters } from "../observe/counters.ts";
 import type { GoAwayCode } from "../wire/frame.ts";
-import type { CloseReason, ControlMessage, Priority, Protocol } from "../wire/messages.ts";
+import type { ControlMessage, Priority, Protocol } from "../wire/messages.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 import type { StreamMessage } from "./inbox.ts";
 import type { MemoryBudget } from "./memory_budget.ts";
@@ -43,7 +43,7 @@ export interface SessionOwner {
    *
    * @returns why the stream is refused, or undefined when it was taken
    */
-  peerOpened(stream: MuxStream): CloseReason | undefined;
+  peerOpened(stream: MuxStream): string | undefined;
   /** The peer takes no new streams. */
   goAway(code: GoAwayCode): void;
   /** The session is over, and so are all its streams. Called exactly once, last. */

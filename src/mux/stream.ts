@@ -46,6 +46,8 @@ export interface StreamHost {
   sending(bytes: number): void;
   /** Bytes of the stream wait in memory (positive) or have left it (negative). */
   bufferedChanged(stream: MuxStream, bytes: number): void;
+  /** Bytes wait for the peer to give credit (positive), or do so no longer (negative). */
+  stalledSendChanged(bytes: number): void;
 }
 
 /** What is known of a stream from the start. */
@@ -108,6 +110,7 @@ export class MuxStream implements Sender {
   #closed = false;
   #wantsCredit = false;
   #bufferedBytes = 0;
+  #stalledSendBytes = 0;
   /** Set by a normal close that waits for what has arrived. */
   #closeReason: CloseReason | undefined;
 
@@ -150,6 +153,11 @@ export class MuxStream implements Sender {
     return this.#bufferedBytes;
   }
 
+  /** Bytes that were found to wait for credit when the session's timer last looked. */
+  get stalledSendBytes(): number {
+    return this.#stalledSendBytes;
+  }
+
   /** Whether the peer has not answered the opening yet. */
   get awaitsAccept(): boolean {
     return this.#awaitsAccept;
@@ -185,9 +193,9 @@ export class MuxStream implements Sender {
     return this.headers.find(([key]) => key === name)?.[1];
   }
 
-  /** Accepts a stream that the peer opened. */
+  /** Accepts a stream that the peer opened. A peer of version 1 does not wait for that, and is not told. */
   accept(): void {
-    if (!this.#closed) this.#host.sendAccepted(this);
+    if (!this.#closed && this.#halfClose) this.#host.sendAccepted(this);
   }
 
   /**
@@ -241,11 +249,28 @@ export class MuxStream implements Sender {
     if (increment > 0) this.#host.giveCredit(this, increment);
   }
 
+  /**
+   * Called by the session's timer: counts what waits for credit. Not counted when it comes, since mostly credit does too,
+   * and at once.
+   */
+  recountStalledSend(): void {
+    const waits = this.chunk !== undefined && this.creditBytes === 0;
+    this.#setStalledSend(waits ? (this.chunk?.length ?? 0) - this.chunkStart : 0);
+  }
+
+  #setStalledSend(bytes: number): void {
+    const change = bytes - this.#stalledSendBytes;
+    if (change === 0) return;
+    this.#stalledSendBytes = bytes;
+    this.#host.stalledSendChanged(change);
+  }
+
   /** See {@linkcode Sender}. */
   framed(bytes: number, ended: boolean): void {
     this.chunkStart += bytes;
     this.#sendCredit.spend(bytes);
     this.#host.sending(bytes);
+    if (this.#stalledSendBytes > 0) this.#setStalledSend(0);
     this.waits.idle = 0;
     if (ended) this.#localEnded = true;
   }
@@ -319,9 +344,15 @@ export class MuxStream implements Sender {
     else this.#finishIfDone();
   }
 
-  /** The session is over. */
+  /** The session is over. If the peer had said everything, what waits for the reader is still delivered. */
   sessionEnded(reason: CloseReason): void {
-    if (!this.#closed) this.#finish(reason);
+    if (this.#closed) return;
+    if (!this.#remoteEnded) return this.#finish(reason);
+    if (!this.#localEnded) this.#closeReason = { kind: "normal" };
+    this.#localEnded = true;
+    this.chunk = undefined;
+    this.endQueued = false;
+    this.#finishIfDone();
   }
 
   /**
@@ -357,6 +388,7 @@ export class MuxStream implements Sender {
     this.chunk = undefined;
     this.endQueued = false;
     this.#receiveWindow?.close();
+    this.#setStalledSend(0);
     const bufferedBytes = this.#bufferedBytes;
     this.#bufferedBytes = 0;
     this.#host.bufferedChanged(this, -bufferedBytes);

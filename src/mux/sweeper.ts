@@ -5,6 +5,7 @@
  */
 import type { CancelTimer, Clock } from "../clock.ts";
 import type { Heart } from "./heart.ts";
+import { UNCONTROLLED_QUEUE_BYTES } from "./read_gate.ts";
 import type { MuxStream } from "./stream.ts";
 
 /** Limits and deadlines of a session. Times in milliseconds. */
@@ -32,6 +33,8 @@ export interface Swept {
   readonly heart: Heart;
   /** Whether a write is in flight. */
   writing(): boolean;
+  /** Bytes that the kernel has taken so far, in part of a write too; a slow link may need long for a whole one. */
+  bytesTaken(): number;
   /** Whether a control frame is incomplete. */
   midControlFrame(): boolean;
   /** Whether the session reads at the moment; it cannot hear the peer otherwise. */
@@ -67,8 +70,10 @@ export class Sweeper {
   #silentMs = 0;
   #sinceHeartbeatMs = 0;
   #writeStalledMs = 0;
+  #bytesTaken = 0;
   #frameStalledMs = 0;
   #beats = false;
+  #onlyStreams = false;
 
   /** @param clock The clock. @param limits The deadlines. @param swept What is swept. */
   constructor(clock: Clock, limits: SessionLimits, swept: Swept) {
@@ -108,6 +113,11 @@ export class Sweeper {
     this.#writeStalledMs = 0;
   }
 
+  /** The connection is gone; only streams that still wait for their readers have deadlines. */
+  onlyStreams(): void {
+    this.#onlyStreams = true;
+  }
+
   /** No more rounds. */
   stop(): void {
     this.#cancel();
@@ -129,44 +139,50 @@ export class Sweeper {
   }
 
   #advance(elapsedMs: number): void {
+    if (!this.#onlyStreams && this.#sessionIsOver(elapsedMs)) return;
+    for (const stream of [...this.#swept.streams()]) sweepStream(stream, elapsedMs, this.#limits);
+    this.#swept.swept();
+  }
+
+  /** The deadlines of the session itself. @returns whether there is no more to sweep */
+  #sessionIsOver(elapsedMs: number): boolean {
     const { heart } = this.#swept;
     const limits = this.#limits;
     const heard = heart.takeHeard() || !this.#swept.reading();
     this.#silentMs = heard ? 0 : this.#silentMs + elapsedMs;
     this.#frameStalledMs = heard || !this.#swept.midControlFrame() ? 0 : this.#frameStalledMs + elapsedMs;
+    const bytesTaken = this.#swept.bytesTaken();
+    if (bytesTaken !== this.#bytesTaken) this.wroteSomething();
+    this.#bytesTaken = bytesTaken;
     this.#writeStalledMs = waited(this.#writeStalledMs, elapsedMs, this.#swept.writing());
     if (!this.#established) {
       this.#ageMs += elapsedMs;
       if (this.#ageMs >= limits.handshakeTimeoutMs) {
-        return this.#swept.end(
+        this.#swept.end(
           "handshake_timeout",
           `The handshake took longer than ${limits.handshakeTimeoutMs} ms`,
         );
       }
-      return;
+      return true;
     }
     if (this.#silentMs >= this.#deadAfterMs) {
-      return this.#swept.end(
-        "peer_silent",
-        `Nothing arrived from the peer for ${Math.round(this.#silentMs)} ms`,
-      );
+      this.#swept.end("peer_silent", `Nothing arrived from the peer for ${Math.round(this.#silentMs)} ms`);
+      return true;
     }
     if (this.#frameStalledMs >= CONTROL_FRAME_TIMEOUT_MS) {
-      return this.#swept.end("protocol_error", "A control frame began and did not continue");
+      this.#swept.end("protocol_error", "A control frame began and did not continue");
+      return true;
     }
     if (this.#writeStalledMs >= this.#writeStallTimeoutMs) {
-      return this.#swept.end(
-        "write_stalled",
-        `The peer took no bytes for ${Math.round(this.#writeStalledMs)} ms`,
-      );
+      this.#swept.end("write_stalled", `The peer took no bytes for ${Math.round(this.#writeStalledMs)} ms`);
+      return true;
     }
     this.#sinceHeartbeatMs += elapsedMs;
     if (this.#beats && this.#sinceHeartbeatMs >= limits.heartbeatIntervalMs) {
       this.#sinceHeartbeatMs = 0;
       heart.beat();
     }
-    for (const stream of [...this.#swept.streams()]) sweepStream(stream, elapsedMs, limits);
-    this.#swept.swept();
+    return false;
   }
 }
 
@@ -185,16 +201,27 @@ function waited(beforeMs: number, elapsedMs: number, waits: boolean): number {
  */
 const VERSION_1_LINGER_MS = 10_000;
 
+/**
+ * A reader that takes nothing for so long is given up when its queue is what keeps a session of version 1 from reading: all
+ * other streams wait for it.
+ */
+export const VERSION_1_STALL_MS = 30_000;
+
 function sweepStream(stream: MuxStream, elapsedMs: number, limits: SessionLimits): void {
   const { waits, halfClosed } = stream;
+  stream.recountStalledSend();
   // The peer may be a server of version 1, which does not say that a visitor was lost: then silence is all there is.
   const onVersion1Server = !stream.knowsHalfClose && !stream.opener;
+  const holdsUpOthers = !stream.knowsHalfClose && stream.bufferedBytes > UNCONTROLLED_QUEUE_BYTES;
+  const stallTimeoutMs = holdsUpOthers
+    ? Math.min(limits.streamStallTimeoutMs, VERSION_1_STALL_MS)
+    : limits.streamStallTimeoutMs;
   waits.accept = waited(waits.accept, elapsedMs, stream.awaitsAccept);
   waits.reader = waited(waits.reader, elapsedMs, stream.bufferedBytes > 0);
   waits.idle = waited(waits.idle, elapsedMs, halfClosed || onVersion1Server);
   if (
     waits.accept >= limits.openTimeoutMs ||
-    waits.reader >= limits.streamStallTimeoutMs ||
+    waits.reader >= stallTimeoutMs ||
     waits.idle >= limits.halfCloseLingerMs
   ) stream.reset({ kind: "timeout" });
   else if (onVersion1Server && halfClosed && waits.idle >= VERSION_1_LINGER_MS) {

@@ -25,6 +25,7 @@ export class BunConnection implements Connection {
   remote: SocketAddress = socketAddress(undefined, undefined);
   local: SocketAddress = socketAddress(undefined, undefined);
   readonly lendsSpace = false;
+  bytesTaken = 0;
   #socket: ConnectionSocket | undefined;
   #handler: ConnectionHandler | undefined;
   /** Paused until started. */
@@ -91,6 +92,7 @@ export class BunConnection implements Connection {
     const socket = this.#socket;
     if (socket === undefined || this.#over || this.#closedHere || this.#finWanted) return false;
     const taken = socket.write(bytes, 0, bytes.length);
+    this.bytesTaken += Math.max(taken, 0);
     if (taken === bytes.length) return true;
     if (taken < 0) this.#writeFailed = true;
     this.#rest = bytes;
@@ -136,6 +138,7 @@ export class BunConnection implements Connection {
     if (rest === undefined || this.#closedHere || this.#socket === undefined) return;
     const left = rest.length - this.#restOffset;
     const taken = this.#socket.write(rest, this.#restOffset, left);
+    this.bytesTaken += Math.max(taken, 0);
     if (taken < left) {
       if (taken < 0) this.#writeFailed = true;
       this.#restOffset += Math.max(taken, 0);

@@ -16,6 +16,7 @@ export class DenoConnection implements Connection {
   readonly remote: SocketAddress;
   readonly local: SocketAddress;
   readonly lendsSpace = true;
+  bytesTaken = 0;
   readonly #conn: Deno.TcpConn;
   #handler: ConnectionHandler | undefined;
   #reading = false;
@@ -114,8 +115,11 @@ export class DenoConnection implements Connection {
 
   async #writeAll(bytes: Uint8Array): Promise<void> {
     try {
-      let taken = await this.#conn.write(bytes);
-      while (taken < bytes.length && !this.#closed) taken += await this.#conn.write(bytes.subarray(taken));
+      for (let offset = 0; offset < bytes.length && !this.#closed;) {
+        const taken = await this.#conn.write(offset === 0 ? bytes : bytes.subarray(offset));
+        offset += taken;
+        this.bytesTaken += taken;
+      }
     } catch (error) {
       this.#fail(lostError(this.remote, error));
     }

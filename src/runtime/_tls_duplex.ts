@@ -70,6 +70,11 @@ export class ConnectionDuplex extends Duplex {
     return this.#over;
   }
 
+  /** Bytes of ciphertext that the kernel has taken. */
+  get bytesTaken(): number {
+    return this.#connection.bytesTaken;
+  }
+
   /** Why the connection was lost. */
   get rawError(): Error | undefined {
     return this.#error;

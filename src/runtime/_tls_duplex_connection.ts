@@ -8,7 +8,7 @@ import type { ConnectionDuplex } from "./_tls_duplex.ts";
 import { lostError, toError } from "./_errors.ts";
 import type { Connection, ConnectionHandler, SocketAddress } from "./types.ts";
 
-/** How long a close waits for the kernel to take the last record. */
+/** How long a close waits for the kernel to take what was written, and the last record. */
 const CLOSE_NOTIFY_TIMEOUT_MS = 1_000;
 
 /**
@@ -63,6 +63,10 @@ export class TlsDuplexConnection implements Connection {
     else if (duplex.rawEnded || duplex.over) this.#onRawEnd();
   }
 
+  get bytesTaken(): number {
+    return this.#duplex.bytesTaken;
+  }
+
   start(handler: ConnectionHandler): void {
     this.#handler = handler;
     this.#paused = false;
@@ -92,12 +96,15 @@ export class TlsDuplexConnection implements Connection {
   close(): void {
     if (this.#over || this.#closing) return;
     this.#closing = true;
-    if (this.#writing || this.#finSent) {
+    if (this.#duplex.over || (this.#finSent && this.#duplex.idle)) {
       this.#finish(undefined);
       return;
     }
     this.#closeTimer = setTimeout(() => this.#finish(undefined), CLOSE_NOTIFY_TIMEOUT_MS);
-    this.#sendFin();
+    // What was written goes out first: its ciphertext is nowhere but in this process.
+    const finUnderWay = this.#finWanted;
+    this.#finWanted = true;
+    if (!this.#writing && !finUnderWay) this.#sendFin();
   }
 
   reset(): void {
@@ -127,7 +134,10 @@ export class TlsDuplexConnection implements Connection {
     // By then TLS has taken what came before, and has told of a close_notify among it.
     if (this.#over) return;
     this.#endTimer ??= setTimeout(() => {
-      if (!this.#endSeen) this.#finish(lostError(this.remote, undefined));
+      // A close that is still sending needs no end of the peer's, only a connection.
+      if (this.#duplex.over || !(this.#endSeen || this.#closing)) {
+        this.#finish(lostError(this.remote, undefined));
+      }
     }, 0);
   }
 
@@ -144,7 +154,6 @@ export class TlsDuplexConnection implements Connection {
       this.#onFinSent();
     } else if (this.#writing && this.#taken) {
       this.#writing = false;
-      if (this.#closing) return;
       if (this.#finWanted) this.#sendFin();
       this.#guard(() => this.#handler?.drain());
     }

@@ -15,10 +15,11 @@ import {
 import type { TunnelError } from "../errors.ts";
 import { connectError, connectTimeout } from "./_errors.ts";
 import { DEFAULT_CONNECT_TIMEOUT_MS, MAX_TLS_HANDSHAKES, TLS_HANDSHAKE_TIMEOUT_MS } from "./_limits.ts";
+import { askForPlace, handOver, type Leave } from "./_hand_over.ts";
 import { ConnectionDuplex } from "./_tls_duplex.ts";
 import { TlsDuplexConnection } from "./_tls_duplex_connection.ts";
 import { clientOptions, handshakeError, serverOptions } from "./tls.ts";
-import type { Connection, ConnectOptions, Listener, ListenOptions } from "./types.ts";
+import type { Connection, ConnectOptions, Listener, ListenOptions, SocketAddress } from "./types.ts";
 
 /** The TCP of the runtime. */
 export type PlainConnect = (options: ConnectOptions) => Promise<Connection>;
@@ -86,12 +87,13 @@ function shakeHands(
  * @throws {TypeError} without a certificate and a key.
  */
 export async function listenTls(options: ListenOptions, listenPlain: PlainListen): Promise<Listener> {
-  const { hostname, port, onConnection, onError } = options;
+  const { hostname, port, onError } = options;
   const acceptor = new TlsAcceptor(options);
   const listener = await listenPlain({
     hostname,
     port,
-    onConnection: (raw) => acceptor.accept(raw, onConnection),
+    admit: (remote) => acceptor.admit(remote),
+    onConnection: (raw, leave) => acceptor.accept(raw, leave),
     ...(onError === undefined ? {} : { onError }),
   });
   return {
@@ -105,24 +107,26 @@ export async function listenTls(options: ListenOptions, listenPlain: PlainListen
 
 class TlsAcceptor {
   readonly #server: NodeTlsOptions;
-  readonly #onError: ((error: Error) => void) | undefined;
+  readonly #options: ListenOptions;
   /** Handshakes that are going on, as functions that end them. */
   readonly #handshakes = new Set<() => void>();
 
   constructor(options: ListenOptions) {
     this.#server = serverOptions(options.tls ?? {});
-    this.#onError = options.onError;
+    this.#options = options;
   }
 
   close(): void {
     for (const end of this.#handshakes) end();
   }
 
-  accept(raw: Connection, onConnection: (connection: Connection) => void): void {
-    if (this.#handshakes.size >= MAX_TLS_HANDSHAKES) {
-      raw.close();
-      return;
-    }
+  /** Whether one more handshake may begin. @returns gives its place back */
+  admit(remote: SocketAddress): Leave | undefined {
+    if (this.#options.admit === undefined && this.#handshakes.size >= MAX_TLS_HANDSHAKES) return undefined;
+    return askForPlace(this.#options, remote);
+  }
+
+  accept(raw: Connection, leave: Leave = () => {}): void {
     const duplex = new ConnectionDuplex(raw);
     // A server object for each connection, because it does not tell which of its connections has become secure.
     const server = createServer(this.#server);
@@ -133,11 +137,12 @@ class TlsAcceptor {
     const end = (): void => {
       done();
       duplex.destroy();
+      leave();
     };
     const refuse = (cause: Error): void => {
       if (!this.#handshakes.has(end)) return;
       end();
-      this.#onError?.(handshakeError(raw.remote, cause));
+      this.#options.onError?.(handshakeError(raw.remote, cause));
     };
     const timer = setTimeout(
       () => refuse(new Error(`not done within ${TLS_HANDSHAKE_TIMEOUT_MS} ms`)),
@@ -160,7 +165,7 @@ class TlsAcceptor {
         return refuse(new Error("the client's certificate was not verified"));
       }
       done();
-      onConnection(new TlsDuplexConnection(socket, duplex, raw));
+      handOver(new TlsDuplexConnection(socket, duplex, raw), this.#options, leave);
     });
     server.emit("connection", duplex);
   }

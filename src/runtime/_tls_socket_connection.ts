@@ -10,8 +10,11 @@ import type { Connection, ConnectionHandler, SocketAddress } from "./types.ts";
 
 /** Idle time after which the kernel asks whether the peer still lives. */
 const KEEP_ALIVE_DELAY_MS = 60_000;
-/** How long a close waits for the kernel to take the last record. */
+/** How long a close waits for the kernel to take what was written, and the last record. */
 const CLOSE_NOTIFY_TIMEOUT_MS = 1_000;
+
+/** Bun does not tell how much of a write the kernel has taken, so that a large one goes out in pieces of this size. */
+const PIECE_BYTES = 64 * 1024;
 
 /**
  * Speaks for one TLS socket whose handshake is over. The socket's stream does not flow before `start`, because nobody
@@ -21,10 +24,14 @@ export class TlsSocketConnection implements Connection {
   readonly remote: SocketAddress;
   readonly local: SocketAddress;
   readonly lendsSpace = false;
+  bytesTaken = 0;
   readonly #socket: TLSSocket;
   #handler: ConnectionHandler | undefined;
   #paused = false;
   #writing = false;
+  /** The piece of a write that is on its way, and what comes after it. */
+  #pieceBytes = 0;
+  #rest: Uint8Array | undefined;
   #finWanted = false;
   #finSent = false;
   #endDelivered = false;
@@ -64,7 +71,7 @@ export class TlsSocketConnection implements Connection {
   write(bytes: Uint8Array): boolean {
     if (this.#over || this.#closedHere || this.#finWanted) return false;
     this.#writing = true;
-    this.#socket.write(bytes, this.#onWritten);
+    this.#writePiece(bytes);
     return false;
   }
 
@@ -77,18 +84,15 @@ export class TlsSocketConnection implements Connection {
   close(): void {
     if (this.#over || this.#closedHere) return;
     this.#closedHere = true;
-    if (this.#writing) {
-      this.#socket.destroy();
-      return;
-    }
-    // Ends with a close_notify, unless the kernel takes none because the peer has stopped reading.
+    // What was written goes out first, then a close_notify, unless the kernel takes none because the peer has stopped reading.
     this.#closeTimer = setTimeout(() => this.#socket.destroy(), CLOSE_NOTIFY_TIMEOUT_MS);
-    this.#socket.destroySoon();
+    if (!this.#writing) this.#socket.destroySoon();
   }
 
   reset(): void {
     if (this.#over || this.#closedHere) return;
     this.#closedHere = true;
+    this.#rest = undefined;
     this.#socket.resetAndDestroy();
   }
 
@@ -108,10 +112,20 @@ export class TlsSocketConnection implements Connection {
       }));
   }
 
+  #writePiece(bytes: Uint8Array): void {
+    const piece = bytes.length <= PIECE_BYTES ? bytes : bytes.subarray(0, PIECE_BYTES);
+    this.#rest = piece === bytes ? undefined : bytes.subarray(PIECE_BYTES);
+    this.#pieceBytes = piece.length;
+    this.#socket.write(piece, this.#onWritten);
+  }
+
   readonly #onWritten = (error?: Error | null): void => {
-    this.#writing = false;
     // A failed write is followed by the socket's `close`.
-    if (this.#over || this.#closedHere || (error !== undefined && error !== null)) return;
+    if (this.#over || (error !== undefined && error !== null)) return;
+    this.bytesTaken += this.#pieceBytes;
+    if (this.#rest !== undefined) return this.#writePiece(this.#rest);
+    this.#writing = false;
+    if (this.#closedHere) return this.#socket.destroySoon();
     if (this.#finWanted) this.#sendFin();
     this.#guard(() => this.#handler?.drain());
   };

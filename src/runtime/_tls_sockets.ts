@@ -7,7 +7,8 @@ import type { AddressInfo, Socket } from "node:net";
 import { connect, createServer, type Server, type TLSSocket } from "node:tls";
 import type { TunnelError } from "../errors.ts";
 import { socketAddress } from "./_address.ts";
-import { connectError, connectTimeout, listenError, toError } from "./_errors.ts";
+import { connectError, connectTimeout, listenError } from "./_errors.ts";
+import { askForPlace, handOver, type Leave } from "./_hand_over.ts";
 import { DEFAULT_CONNECT_TIMEOUT_MS, MAX_TLS_HANDSHAKES, TLS_HANDSHAKE_TIMEOUT_MS } from "./_limits.ts";
 import { TlsSocketConnection } from "./_tls_socket_connection.ts";
 import { clientOptions, handshakeError, serverOptions } from "./tls.ts";
@@ -73,12 +74,19 @@ export async function listenTls(options: ListenOptions): Promise<Listener> {
   });
 }
 
+/** A handshake that goes on. */
+interface Handshake {
+  readonly socket: Socket;
+  readonly timer: ReturnType<typeof setTimeout>;
+  readonly leave: Leave;
+}
+
 class TlsListener implements Listener {
   readonly address: SocketAddress;
   readonly #server: Server;
   readonly #options: ListenOptions;
   /** Connections in the middle of their handshake, by the peer's address: the server shows only the two ends of it. */
-  readonly #handshakes = new Map<string, { socket: Socket; timer: ReturnType<typeof setTimeout> }>();
+  readonly #handshakes = new Map<string, Handshake>();
   #closed = false;
 
   constructor(server: Server, options: ListenOptions) {
@@ -97,55 +105,65 @@ class TlsListener implements Listener {
       this.#closed = true;
       // Its callback would wait for the accepted connections too; the port is free at once.
       this.#server.close();
-      for (const { socket, timer } of this.#handshakes.values()) {
-        clearTimeout(timer);
+      for (const [key, { socket }] of [...this.#handshakes]) {
+        this.#giveUp(key);
         socket.destroy();
       }
-      this.#handshakes.clear();
     }
     return Promise.resolve();
   }
 
   #begin(socket: Socket): void {
     const key = peerKey(socket);
-    if (this.#closed || this.#handshakes.size >= MAX_TLS_HANDSHAKES) {
+    this.#giveUp(key); // A port that is used again before its last use was seen to end.
+    const full = this.#options.admit === undefined && this.#handshakes.size >= MAX_TLS_HANDSHAKES;
+    // Without an address it is gone already, and nothing more is heard of it.
+    const refused = this.#closed || full || socket.remoteAddress === undefined;
+    const remote = socketAddress(socket.remoteAddress, socket.remotePort);
+    const leave = refused ? undefined : askForPlace(this.#options, remote);
+    if (leave === undefined) {
       socket.destroy();
       return;
     }
     const timer = setTimeout(() => {
       this.#refuse(new Error(`not done within ${TLS_HANDSHAKE_TIMEOUT_MS} ms`), socket);
     }, TLS_HANDSHAKE_TIMEOUT_MS);
-    this.#handshakes.set(key, { socket, timer });
-    socket.once("close", () => this.#forget(key));
+    const handshake = { socket, timer, leave };
+    this.#handshakes.set(key, handshake);
+    socket.once("close", () => {
+      if (this.#handshakes.get(key) === handshake) this.#giveUp(key);
+    });
   }
 
   #finish(socket: TLSSocket): void {
-    const known = this.#forget(peerKey(socket));
+    const handshake = this.#forget(peerKey(socket));
     // Node's contract says so; a runtime that forgets to verify must not go unnoticed.
     const verified = this.#options.tls?.ca === undefined || socket.authorized;
-    if (!known || !verified) {
+    if (handshake === undefined || !verified) {
       socket.destroy();
+      handshake?.leave();
       return;
     }
-    const connection = new TlsSocketConnection(socket);
-    try {
-      this.#options.onConnection(connection);
-    } catch (error) {
-      connection.close();
-      this.#options.onError?.(toError(error));
-    }
+    handOver(new TlsSocketConnection(socket), this.#options, handshake.leave);
   }
 
   #refuse(error: Error, socket: Socket): void {
     const peer = socketAddress(socket.remoteAddress, socket.remotePort);
-    this.#forget(peerKey(socket));
+    this.#giveUp(peerKey(socket));
     socket.destroy();
     this.#options.onError?.(handshakeError(peer, error));
   }
 
-  #forget(key: string): boolean {
-    clearTimeout(this.#handshakes.get(key)?.timer);
-    return this.#handshakes.delete(key);
+  /** The handshake is over. @returns what it was, if it went on */
+  #forget(key: string): Handshake | undefined {
+    const handshake = this.#handshakes.get(key);
+    clearTimeout(handshake?.timer);
+    this.#handshakes.delete(key);
+    return handshake;
+  }
+
+  #giveUp(key: string): void {
+    this.#forget(key)?.leave();
   }
 }
 

@@ -7,10 +7,13 @@ import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { hostname } from "node:os";
 import process from "node:process";
+import { TunnelError } from "../errors.ts";
 import { socketAddress } from "./_address.ts";
 import { BunConnection, SOCKET_EVENTS } from "./_bun_connection.ts";
 import { bunGlobal, type BunListener, type BunServer, type BunSocketHandlers } from "./_bun_types.ts";
-import { connectError, connectTimeout, listenError, toError } from "./_errors.ts";
+import { dialInTurn } from "./_dial_in_turn.ts";
+import { connectError, connectTimeout, listenError } from "./_errors.ts";
+import { askForPlace, handOver } from "./_hand_over.ts";
 import { DEFAULT_CONNECT_TIMEOUT_MS, HTTP_STOP_GRACE_MS } from "./_limits.ts";
 import { connectTls, listenTls } from "./_tls_sockets.ts";
 import type {
@@ -48,68 +51,54 @@ export const bunRuntime: Runtime = {
 
 async function connect(options: ConnectOptions): Promise<Connection> {
   if (options.tls !== undefined) return await connectTls(options);
-  const { timeoutMs = DEFAULT_CONNECT_TIMEOUT_MS } = options;
-  const dial = new Dial(options);
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      dial.abandon();
-      reject(connectTimeout(options, timeoutMs));
-    }, timeoutMs);
-  });
+  const { hostname, port, timeoutMs = DEFAULT_CONNECT_TIMEOUT_MS } = options;
+  const startedAt = performance.now();
+  const inTime = <Result>(result: Promise<Result>, shareMs: number, giveUp = () => {}): Promise<Result> =>
+    withDeadline(result, shareMs, () => {
+      giveUp();
+      return connectTimeout(options, timeoutMs);
+    });
   try {
-    return await Promise.race([dial.run(), timeout]);
-  } finally {
-    clearTimeout(timer);
+    const addresses = await inTime(resolve(hostname), timeoutMs);
+    return await dialInTurn(addresses, {
+      timeoutMs: timeoutMs - (performance.now() - startedAt),
+      now: () => performance.now(),
+      attempt: async (address, shareMs) => {
+        const connection = new BunConnection();
+        // Bun cannot take back a connect; the socket is closed when it comes into being, or fails by itself.
+        await inTime(dial(connection, { hostname: address, port }), shareMs, () => connection.abandon());
+        return connection;
+      },
+    });
+  } catch (error) {
+    throw error instanceof TunnelError ? error : connectError(options, error);
   }
 }
 
-/** One attempt to reach a host: its addresses one after the other. */
-class Dial {
-  readonly #target: SocketAddress;
-  #current: BunConnection | undefined;
-  #abandoned = false;
+async function dial(connection: BunConnection, { hostname, port }: SocketAddress): Promise<void> {
+  await bunGlobal().connect({ hostname, port, allowHalfOpen: true, data: connection, socket: SOCKET_EVENTS });
+}
 
-  constructor(target: SocketAddress) {
-    this.#target = target;
-  }
+/** Bun.connect remembers for half a minute what a name resolved to; this does not. */
+async function resolve(hostname: string): Promise<string[]> {
+  if (isIP(hostname) !== 0) return [hostname];
+  return (await lookup(hostname, { all: true })).map((found) => found.address);
+}
 
-  /** Gives up. Bun cannot take back a connect; the socket is closed when it comes into being, or fails by itself. */
-  abandon(): void {
-    this.#abandoned = true;
-    this.#current?.abandon();
-  }
-
-  async run(): Promise<Connection> {
-    let lastError: unknown;
-    for (const hostname of await this.#resolve()) {
-      if (this.#abandoned) break;
-      const connection = this.#current = new BunConnection();
-      try {
-        await bunGlobal().connect({
-          hostname,
-          port: this.#target.port,
-          allowHalfOpen: true,
-          data: connection,
-          socket: SOCKET_EVENTS,
-        });
-        return connection;
-      } catch (error) {
-        lastError = error;
-      }
-    }
-    throw connectError(this.#target, lastError);
-  }
-
-  /** Bun.connect remembers for half a minute what a name resolved to; this does not. */
-  async #resolve(): Promise<string[]> {
-    const { hostname } = this.#target;
-    if (isIP(hostname) !== 0) return [hostname];
-    try {
-      return (await lookup(hostname, { all: true })).map((found) => found.address);
-    } catch (error) {
-      throw connectError(this.#target, error);
-    }
+/** @throws what `onTimeout` returns, when the deadline passes first */
+async function withDeadline<Result>(
+  result: Promise<Result>,
+  timeoutMs: number,
+  onTimeout: () => Error,
+): Promise<Result> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(onTimeout()), timeoutMs);
+  });
+  try {
+    return await Promise.race([result, timeout]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -135,12 +124,9 @@ function acceptEvents(options: ListenOptions): BunSocketHandlers<BunConnection> 
     open: (socket) => {
       const connection = new BunConnection();
       connection.attach(socket);
-      try {
-        options.onConnection(connection);
-      } catch (error) {
-        connection.close();
-        options.onError?.(toError(error));
-      }
+      const leave = askForPlace(options, connection.remote);
+      if (leave === undefined) return connection.close();
+      handOver(connection, options, leave);
       connection.holdUntilStarted();
     },
   };

@@ -7,6 +7,7 @@ import { TunnelError } from "../errors.ts";
 import { formatAddress, socketAddress } from "./_address.ts";
 import { DenoConnection } from "./_deno_connection.ts";
 import { connectError, connectTimeout, listenError, toError } from "./_errors.ts";
+import { askForPlace, handOver } from "./_hand_over.ts";
 import { connectTls, listenTls } from "./_tls_over_duplex.ts";
 import type {
   Connection,
@@ -119,16 +120,17 @@ class DenoListener implements Listener {
   }
 
   #hand(conn: Deno.TcpConn): void {
-    let connection: DenoConnection | undefined;
+    let connection: DenoConnection;
     try {
       connection = new DenoConnection(conn);
-      if (this.#closed) connection.close();
-      else this.#options.onConnection(connection);
     } catch (error) {
-      if (connection === undefined) conn.close();
-      else connection.close();
+      conn.close();
       this.#options.onError?.(toError(error));
+      return;
     }
+    const leave = this.#closed ? undefined : askForPlace(this.#options, connection.remote);
+    if (leave === undefined) connection.close();
+    else handOver(connection, this.#options, leave);
   }
 
   #retryLater(error: Error): void {

@@ -53,6 +53,11 @@ export interface Connection {
    * lent space can take a frame's header.
    */
   readonly lendsSpace: boolean;
+  /**
+   * Bytes that the kernel has taken so far, those of a write that is not done included; never less than before. With TLS they
+   * may be counted encrypted, or in steps of 64 KiB. Tells a slow peer from one that takes nothing.
+   */
+  readonly bytesTaken: number;
   /** Begins delivery to `handler`. Called exactly once; nothing is delivered, not even `close`, before it or during it. */
   start(handler: ConnectionHandler): void;
   /** Asks for data again after `data` returned `false`. Otherwise does nothing. Never delivers during the call. */
@@ -102,8 +107,18 @@ export interface ConnectOptions extends SocketAddress {
 export interface ListenOptions extends SocketAddress {
   /**
    * Takes an accepted connection. It must call `start` on it, or `close`, before it returns or soon after; must not throw.
+   *
+   * `leave` is what `admit` returned for the connection. Whoever takes the connection gives the place back by calling it.
    */
-  readonly onConnection: (connection: Connection) => void;
+  readonly onConnection: (connection: Connection, leave?: () => void) => void;
+  /**
+   * Asked about each connection before anything is exchanged, also before a TLS handshake; must not throw.
+   *
+   * @returns gives the place back, and may be called more than once; the listener calls it if the connection never reaches
+   * `onConnection`, for instance because its TLS handshake fails. `undefined` refuses: the connection is closed. With TLS,
+   * this alone then limits the handshakes that go on at once; without it at most 100 do.
+   */
+  readonly admit?: (remote: SocketAddress) => (() => void) | undefined;
   /** The listener stopped accepting for good, or an accept failed and is retried; for the log. */
   readonly onError?: (error: Error) => void;
   /** Speaks TLS. The handshake, with a deadline of 10 s, is over before `onConnection` is called. */

@@ -29,6 +29,7 @@ import {
   DEFAULT_CLIENT_LIMITS,
   type ServiceOptions,
 } from "./options.ts";
+import { SessionGroup } from "./session_group.ts";
 import { type ClientStatus, formatAddress } from "./status.ts";
 
 /** What a client runs on. */
@@ -85,6 +86,7 @@ export class TunnelClient implements ClientSessionHost {
   /** Waits for the answer to its handshake. */
   #dialling: ClientSession | undefined;
   readonly #draining = new Set<ClientSession>();
+  readonly #group = new SessionGroup();
   #connectedAt: number | undefined;
   #everConnected = false;
   #cancelTimer: CancelTimer = () => {};
@@ -201,6 +203,7 @@ export class TunnelClient implements ClientSessionHost {
   /** @inheritdoc */
   left(session: ClientSession, end: SessionEnd): void {
     this.#draining.delete(session);
+    this.#group.ended(session.session);
     if (session === this.#current) this.#lost(end.message, 0);
   }
 
@@ -217,6 +220,10 @@ export class TunnelClient implements ClientSessionHost {
       session = this.#dialling = new ClientSession(connection, this.#introduction, this);
       const sessionId = await session.handshake();
       if (this.#stopping !== undefined) return session.session.close("The client is stopping");
+      if (!session.session.open) {
+        session.session.close("The server went away");
+        throw new TunnelError("CONNECTION", "The server went away right after the handshake");
+      }
       this.#established(session, sessionId);
     } catch (error) {
       if (this.#stopping === undefined) this.#dialFailed(error);
@@ -319,19 +326,15 @@ export class TunnelClient implements ClientSessionHost {
   }
 
   async #stop(): Promise<void> {
-    const { clock } = this.environment;
     this.#cancelTimer();
     this.#cancelRegistering();
     this.#dialling?.session.close("The client is stopping");
     const sessions = [...this.#draining, ...(this.#current === undefined ? [] : [this.#current])];
-    const idle = Promise.all(sessions.map(({ session }) => session.drain("shutting_down")));
-    let cancel: CancelTimer = () => {};
-    const deadline = new Promise<void>((resolve) =>
-      cancel = clock.setTimer(resolve, this.limits.drainTimeoutMs)
-    );
-    await Promise.race([idle, deadline]);
-    cancel();
-    for (const { session } of sessions) session.close("The client is stopping");
+    await this.#group.stop(sessions.map(({ session }) => session), {
+      clock: this.environment.clock,
+      drainTimeoutMs: this.limits.drainTimeoutMs,
+      reason: "The client is stopping",
+    });
     this.#over = true;
     this.#rejectReady(new TunnelError("CLOSED", "The client was stopped"));
     this.#resolveClosed();

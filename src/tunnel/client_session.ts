@@ -12,7 +12,7 @@ import type { Connection, Runtime } from "../runtime/types.ts";
 import { spawn } from "../spawn.ts";
 import { type Capabilities, formatCapabilities, parseCapabilities } from "../wire/capabilities.ts";
 import type { GoAwayCode } from "../wire/frame.ts";
-import type { CloseReason, HandshakeAck, HandshakeStatus, RegisterAck } from "../wire/messages.ts";
+import type { HandshakeAck, HandshakeStatus, RegisterAck } from "../wire/messages.ts";
 import type { TunnelEnvironment } from "./environment.ts";
 import type { ClientLimits, ServiceOptions } from "./options.ts";
 import { Relay } from "./relay.ts";
@@ -163,14 +163,12 @@ export class ClientSession implements SessionOwner {
   }
 
   /** @inheritdoc */
-  peerOpened(stream: MuxStream): CloseReason | undefined {
+  peerOpened(stream: MuxStream): string | undefined {
     const { services, environment } = this.#host;
     const name = stream.header("service");
     // Only what this client's own configuration names is ever dialled, whatever the server asks for.
     const service = name === undefined ? this.#unnamed() : services.get(name);
-    if (service === undefined) {
-      return { kind: "error", message: `No service ${JSON.stringify(name ?? "")} here` };
-    }
+    if (service === undefined) return `No service ${JSON.stringify(name ?? "")} here`;
     let giveUp = (): void => {};
     const relay = new Relay(stream, {
       environment,

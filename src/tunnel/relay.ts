@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { describeError } from "../errors.ts";
 import { type BufferPool, MIN_BUFFER_BYTES } from "../mux/buffer_pool.ts";
 import type { MemoryBudget } from "../mux/memory_budget.ts";
 import type { Slab } from "../mux/slabs.ts";
@@ -118,7 +117,8 @@ class SocketReader implements ConnectionHandler {
   }
 
   close(error?: Error): void {
-    if (error !== undefined) this.#stream.reset({ kind: "error", message: describeError(error) });
+    // No more words: visitors may leave by the thousand at once, and each costs the session a frame.
+    if (error !== undefined) this.#stream.reset({ kind: "error", message: "Socket lost" });
     this.#writer.socketClosed();
     this.#release();
     this.#options.onSocketClosed?.();

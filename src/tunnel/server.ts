@@ -31,6 +31,7 @@ import {
   type VisitorTarget,
 } from "./service_binder.ts";
 import { type Identity, sameIdentity } from "./services.ts";
+import { SessionGroup } from "./session_group.ts";
 import { formatAddress, type ServerStatus } from "./status.ts";
 
 /** What a server runs on. */
@@ -59,7 +60,11 @@ export class TunnelServer implements ServerSessionHost {
   readonly #bindPort: BindPort;
   /** Every connection of a client, authenticated or not, and what gives its place back. */
   readonly #connections = new Map<ServerSession, () => void>();
+  /** Every client that is in, also one that is leaving. */
+  readonly #clients = new Set<ServerSession>();
+  /** Who has which tunnel id. A client that is leaving has none: its successor takes it. */
   readonly #sessions = new Map<string, ServerSession>();
+  readonly #group = new SessionGroup();
   /** Clients that cannot name a service wait for the shared port with this. */
   readonly #unnamed = new Map<ServerSession, { target: () => VisitorTarget | undefined }>();
   #listener: Listener | undefined;
@@ -128,7 +133,8 @@ export class TunnelServer implements ServerSessionHost {
       this.#listener = await this.#dependencies.runtime.listen({
         ...bind,
         ...(tls === undefined ? {} : { tls }),
-        onConnection: (connection) => this.#accept(connection),
+        admit: (remote) => this.#admit(remote),
+        onConnection: (connection, leave) => this.#accept(connection, leave),
         onError: (error) => this.#logger.warn("Accepting clients: {error}", { error: describeError(error) }),
       });
     } catch (error) {
@@ -155,8 +161,8 @@ export class TunnelServer implements ServerSessionHost {
       sharedAddress: this.tcpAddress === undefined ? undefined : formatAddress(this.tcpAddress),
       stopping: this.#stopping !== undefined,
       unauthenticated: this.#admission.total,
-      clients: [...this.#sessions].map(([tunnelId, { session, since, identity }]) => ({
-        tunnelId,
+      clients: [...this.#clients].map(({ session, since, identity }) => ({
+        tunnelId: identity?.tunnelId ?? "",
         token: identity?.tokenName ?? "",
         remote: formatAddress(session.connection.remote),
         connectedForMs: Math.round(now - since),
@@ -193,7 +199,9 @@ export class TunnelServer implements ServerSessionHost {
 
   /** @inheritdoc */
   hasRoom(): boolean {
-    if (this.#sessions.size < this.limits.maxSessions) return true;
+    // A client that is told to try again finds whoever serves here next.
+    if (this.#stopping !== undefined) return false;
+    if (this.#clients.size < this.limits.maxSessions) return true;
     this.counters.add("limits_hit", { label: "max_sessions" });
     return false;
   }
@@ -218,6 +226,7 @@ export class TunnelServer implements ServerSessionHost {
     const tunnelId = session.identity?.tunnelId ?? "";
     const { remote } = session.session.connection;
     this.#connections.get(session)?.();
+    this.#clients.add(session);
     this.#sessions.set(tunnelId, session);
     this.counters.add("sessions_opened");
     this.#logger.info("Client {tunnelId} connected from {remote}", {
@@ -244,9 +253,13 @@ export class TunnelServer implements ServerSessionHost {
   async register(session: ServerSession, message: Register): Promise<RegisterAck> {
     const service = message.serviceName;
     const tunnelId = session.identity?.tunnelId ?? "";
-    const { address, ...answer }: RegisterAnswer = this.#stopping === undefined
+    let refusal: string | undefined;
+    if (this.#stopping !== undefined) refusal = "The server is stopping";
+    // Its successor may have registered the name meanwhile.
+    else if (this.#sessions.get(tunnelId) !== session) refusal = "The client is leaving";
+    const { address, ...answer }: RegisterAnswer = refusal === undefined
       ? await this.#binder.register(session, message)
-      : { type: "register_ack", publicUrl: "The server is stopping", status: "quota_exceeded" };
+      : { type: "register_ack", publicUrl: refusal, status: "quota_exceeded" };
     if (address !== undefined) {
       this.#logger.info("Service {service} of {tunnelId} is at {address}", {
         service,
@@ -268,32 +281,51 @@ export class TunnelServer implements ServerSessionHost {
 
   /** @inheritdoc */
   leaving(session: ServerSession): void {
+    if (!this.#forgetId(session)) return;
     this.#binder.registry.release(session);
+    this.#leaveSharedPort(session);
   }
 
   /** @inheritdoc */
   left(session: ServerSession, end: SessionEnd): void {
     this.#connections.get(session)?.();
     this.#connections.delete(session);
+    this.#group.ended(session.session);
     const { identity } = session;
     if (identity === undefined) return;
     const { tunnelId } = identity;
-    if (this.#sessions.get(tunnelId) === session) this.#sessions.delete(tunnelId);
+    this.#clients.delete(session);
+    this.#forgetId(session);
     this.#binder.registry.orphan(session);
-    const holder = this.#unnamed.get(session);
-    if (holder !== undefined) this.#binder.shared.leave(holder);
-    this.#unnamed.delete(session);
+    this.#leaveSharedPort(session);
     this.counters.add("sessions_closed", { label: end.code });
     this.#logger.info("Client {tunnelId} disconnected: {reason}", { tunnelId, reason: end.message });
     this.#emit({ type: "client_disconnected", tunnelId, reason: end.message });
   }
 
-  #accept(connection: Connection): void {
-    const leave = this.#stopping === undefined
-      ? this.#admission.enter(connection.remote.hostname)
-      : undefined;
-    if (leave === undefined) {
-      this.counters.add("connections_refused", { label: "unauthenticated" });
+  /** Frees the tunnel id of a session. @returns false when the session does not have it any more */
+  #forgetId(session: ServerSession): boolean {
+    const tunnelId = session.identity?.tunnelId ?? "";
+    return this.#sessions.get(tunnelId) === session && this.#sessions.delete(tunnelId);
+  }
+
+  #leaveSharedPort(session: ServerSession): void {
+    const holder = this.#unnamed.get(session);
+    if (holder !== undefined) this.#binder.shared.leave(holder);
+    this.#unnamed.delete(session);
+  }
+
+  /** A place among those that have not authenticated, held from before a TLS handshake until the token was checked. */
+  #admit(remote: SocketAddress): (() => void) | undefined {
+    const leave = this.#stopping === undefined ? this.#admission.enter(remote.hostname) : undefined;
+    if (leave === undefined) this.counters.add("connections_refused", { label: "unauthenticated" });
+    return leave;
+  }
+
+  #accept(connection: Connection, leave = this.#admit(connection.remote)): void {
+    if (leave === undefined) return connection.close();
+    if (this.#stopping !== undefined) {
+      leave();
       return connection.close();
     }
     const session = new ServerSession(connection, this);
@@ -301,19 +333,18 @@ export class TunnelServer implements ServerSessionHost {
   }
 
   async #stop(): Promise<void> {
-    const { clock } = this.environment;
+    for (const { identity, session } of this.#connections.keys()) {
+      if (identity === undefined) session.close("The server is stopping");
+    }
     await this.#listener?.close();
     this.#binder.registry.clear();
     await this.#sharedPort?.close();
     const sessions = [...this.#connections.keys()];
-    const idle = Promise.all(sessions.map(({ session }) => session.drain("shutting_down")));
-    let cancel = (): void => {};
-    const deadline = new Promise<void>((resolve) => {
-      cancel = clock.setTimer(resolve, this.limits.drainTimeoutMs);
+    await this.#group.stop(sessions.map(({ session }) => session), {
+      clock: this.environment.clock,
+      drainTimeoutMs: this.limits.drainTimeoutMs,
+      reason: "The server is stopping",
     });
-    await Promise.race([idle, deadline]);
-    cancel();
-    for (const { session } of sessions) session.close("The server is stopping");
     this.#logger.info("Stopped");
   }
 

@@ -13,7 +13,7 @@ import type { Connection } from "../runtime/types.ts";
 import { spawn } from "../spawn.ts";
 import { type Capabilities, formatCapabilities, parseCapabilities } from "../wire/capabilities.ts";
 import type { GoAwayCode } from "../wire/frame.ts";
-import type { CloseReason, Handshake, HandshakeStatus, Register, RegisterAck } from "../wire/messages.ts";
+import type { Handshake, HandshakeStatus, Register, RegisterAck } from "../wire/messages.ts";
 import type { ServerLimits } from "./options.ts";
 import type { Identity } from "./services.ts";
 
@@ -104,8 +104,8 @@ export class ServerSession implements SessionOwner {
   }
 
   /** @inheritdoc */
-  peerOpened(): CloseReason | undefined {
-    return { kind: "error", message: "This server takes no streams from clients" };
+  peerOpened(): string {
+    return "This server takes no streams from clients";
   }
 
   /** @inheritdoc */

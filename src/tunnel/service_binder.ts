@@ -9,7 +9,7 @@ import type { Register, RegisterAck, RegisterStatus } from "../wire/messages.ts"
 import type { PortRange } from "./options.ts";
 import { isAllowed, portCandidates } from "./ports.ts";
 import type { ServerSession } from "./server_session.ts";
-import { type Claim, ServiceRegistry } from "./services.ts";
+import { type Claim, type Identity, ServiceRegistry } from "./services.ts";
 import { SharedPort, type SharedPortHolder } from "./shared_port.ts";
 import type { Clock } from "../clock.ts";
 
@@ -67,6 +67,12 @@ class Refusal extends Error {
 
 const SERVICE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
+/**
+ * Names that are kept for lost clients of one token, as a multiple of what one client may have. Without this bound a client
+ * that comes back under ever new tunnel ids would hold as many ports again each time.
+ */
+const ORPHANS_PER_TOKEN = 2;
+
 /** Registers services and binds their ports. */
 export class ServiceBinder {
   /** Who has which name. */
@@ -82,6 +88,7 @@ export class ServiceBinder {
     this.registry = new ServiceRegistry({
       clock: options.clock,
       graceMs: options.graceMs,
+      maxOrphansPerToken: ORPHANS_PER_TOKEN * options.maxServices,
       onReleased: (claim) => this.#released(claim),
     });
   }
@@ -122,13 +129,7 @@ export class ServiceBinder {
     this.#checkAllowed(requested);
     const identity = session.identity;
     if (identity === undefined) throw new TypeError("A session registers after its handshake");
-    const known = this.registry.lookup(name)?.owner === session;
-    if (!known && this.#countOf(session) >= this.#options.maxServices) {
-      throw new Refusal(
-        "quota_exceeded",
-        `The server allows ${this.#options.maxServices} services for one client`,
-      );
-    }
+    if (this.registry.lookup(name) === undefined) this.#makeRoom(identity);
     const claim = this.registry.claim(name, identity, session);
     if (claim === undefined) {
       throw new Refusal("service_name_taken", `Service name ${name} belongs to another client`);
@@ -150,8 +151,11 @@ export class ServiceBinder {
     );
   }
 
-  #countOf(session: ServerSession): number {
-    return [...this.registry.claims()].filter((claim) => claim.owner === session).length;
+  /** What is kept for a client counts as its own; it gives way to what the client wants now. */
+  #makeRoom(identity: Identity): void {
+    const { maxServices } = this.#options;
+    if (this.registry.countOf(identity) < maxServices || this.registry.releaseOldestOrphan(identity)) return;
+    throw new Refusal("quota_exceeded", `The server allows ${maxServices} services for one client`);
   }
 
   #bindShared(claim: ServiceClaim): SocketAddress {

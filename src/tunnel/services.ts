@@ -28,6 +28,8 @@ export interface ServiceRegistryOptions<Owner, Binding> {
   readonly clock: Clock;
   /** How long a claim without owner is kept. */
   readonly graceMs: number;
+  /** Claims without owner that are kept for one token; beyond that the one that has waited longest is given up. */
+  readonly maxOrphansPerToken: number;
   /** A claim is over for good: what was bound for it is to be freed. */
   readonly onReleased: (claim: Claim<Owner, Binding>) => void;
 }
@@ -36,6 +38,7 @@ export interface ServiceRegistryOptions<Owner, Binding> {
 export class ServiceRegistry<Owner, Binding> {
   readonly #options: ServiceRegistryOptions<Owner, Binding>;
   readonly #claims = new Map<string, Claim<Owner, Binding>>();
+  /** Timers of the claims without owner; the one that has waited longest comes first. */
   readonly #expiries = new Map<string, CancelTimer>();
 
   /** @param options Clock, grace and who frees bindings. */
@@ -71,13 +74,36 @@ export class ServiceRegistry<Owner, Binding> {
     return existing;
   }
 
-  /** The session of these claims was lost. They are kept for the grace. Claims of another owner are left alone. */
+  /** Claims of an identity, also those that nobody serves at the moment. */
+  countOf(identity: Identity): number {
+    let count = 0;
+    for (const claim of this.#claims.values()) if (sameIdentity(claim.identity, identity)) count++;
+    return count;
+  }
+
+  /**
+   * The session of these claims was lost. They are kept for the grace, as many as may wait for one token. Claims of another
+   * owner are left alone.
+   */
   orphan(owner: Owner): void {
-    for (const claim of this.#owned(owner)) {
+    const lost = this.#owned(owner);
+    for (const claim of lost) {
       claim.owner = undefined;
       const cancel = this.#options.clock.setTimer(() => this.#remove(claim), this.#options.graceMs);
       this.#expiries.set(claim.name, cancel);
     }
+    for (const tokenName of new Set(lost.map(({ identity }) => identity.tokenName))) {
+      const orphans = this.#orphans((identity) => identity.tokenName === tokenName);
+      const excess = Math.max(0, orphans.length - this.#options.maxOrphansPerToken);
+      for (const claim of orphans.slice(0, excess)) this.#remove(claim);
+    }
+  }
+
+  /** Gives up the claim of this identity that has waited longest for its client. @returns whether there was one */
+  releaseOldestOrphan(of: Identity): boolean {
+    const [oldest] = this.#orphans((identity) => sameIdentity(identity, of));
+    if (oldest !== undefined) this.#remove(oldest);
+    return oldest !== undefined;
   }
 
   /** Gives up the claims of a session. Claims of another owner are left alone. */
@@ -98,6 +124,15 @@ export class ServiceRegistry<Owner, Binding> {
 
   #owned(owner: Owner): Claim<Owner, Binding>[] {
     return [...this.#claims.values()].filter((claim) => claim.owner === owner);
+  }
+
+  #orphans(matches: (identity: Identity) => boolean): Claim<Owner, Binding>[] {
+    const found: Claim<Owner, Binding>[] = [];
+    for (const name of this.#expiries.keys()) {
+      const claim = this.#claims.get(name);
+      if (claim !== undefined && matches(claim.identity)) found.push(claim);
+    }
+    return found;
   }
 
   #remove(claim: Claim<Owner, Binding>): void {

@@ -86,7 +86,7 @@ test("F20: a flood of heartbeats whose answers nobody reads ends the session", a
   });
 });
 
-test("F21: a client takes its limit of streams, refuses further ones up to a budget, then ends the session", async () => {
+test("F21: a client takes its limit of streams and refuses further ones; visitors in a crowd do it no harm", async () => {
   const maxStreams = 20;
   await inArena({ clock: new FakeClock() }, async (arena) => {
     const service = await listenSockets({ onSocket: silentService });
@@ -97,10 +97,23 @@ test("F21: a client takes its limit of streams, refuses further ones up to a bud
     await puppet.sendBytes(open(2, maxStreams));
     for (let accepted = 0; accepted < maxStreams; accepted++) await puppet.message("stream_ack");
     assert.equal(client.status().streams, maxStreams);
-    await refuse(puppet, open(42, 1_000), 1_000);
+    await refuse(puppet, open(42, 2_000), 2_000);
     assert.equal(client.status().streams, maxStreams);
-    assert.equal(client.counters.get("limits_hit", "max_streams"), 1_000);
-    await assertKilled(client.counters, puppet, { bytes: open(3_000, 1), rule: "open_flood" });
+    assert.equal(client.counters.get("limits_hit", "max_streams"), 2_000);
+    await puppet.roundTrip();
+  });
+});
+
+test("F21: a client refuses streams for services that it has not, up to a budget, then ends the session", async () => {
+  await inArena({ clock: new FakeClock() }, async (arena) => {
+    const service = await listenSockets({ onSocket: silentService });
+    arena.later(() => service.close());
+    const { client, puppet } = await arena.target({ local: service.address });
+    const strange = (streamId: number): Uint8Array =>
+      encodeControl({ ...openStream(streamId), headers: [["service", "strange"]] });
+    const opens = Array.from({ length: 1_000 }, (_, index) => strange(2 + 2 * index));
+    await refuse(puppet, joinFrames(opens), 1_000);
+    await assertKilled(client.counters, puppet, { bytes: strange(3_000), rule: "open_flood" });
     await until(() => client.status().streams === 0, "no stream is left");
   });
 });

@@ -8,7 +8,7 @@ import type { Outbox, Sender } from "../../src/mux/outbox.ts";
 import type { Priority } from "../../src/wire/messages.ts";
 
 /** The part of an outbox that its oracle has too. */
-export type AnyOutbox = Pick<Outbox, "control" | "windowUpdate" | "enqueue" | "next" | "written">;
+export type AnyOutbox = Pick<Outbox, "control" | "own" | "windowUpdate" | "enqueue" | "next" | "written">;
 
 /** What a {@linkcode FakeSender} is made from. */
 export interface FakeSenderOptions {

@@ -30,6 +30,7 @@ export function makeStream(options: Partial<StreamOptions> = {}, host: Partial<S
     sending: () => {},
     forget: () => {},
     bufferedChanged: () => {},
+    stalledSendChanged: () => {},
     ...host,
   }, {
     id: 2,

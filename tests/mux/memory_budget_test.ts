@@ -24,7 +24,7 @@ test("MemoryBudget.reserve() asks the wider budget too, and takes nothing anywhe
   assert.equal(b.reserve(40), true);
 });
 
-test("MemoryBudget.add() counts beyond the limit, and `exceeded` says so, also for a wider budget", () => {
+test("MemoryBudget.add() counts beyond the limit, and `exceeded` says so; `parentExceeded` for a wider budget", () => {
   const whole = new MemoryBudget(100);
   const a = new MemoryBudget(80, whole);
   const b = new MemoryBudget(80, whole);
@@ -32,10 +32,10 @@ test("MemoryBudget.add() counts beyond the limit, and `exceeded` says so, also f
   assert.equal(a.exceeded, false);
   a.add(1);
   assert.equal(a.exceeded, true);
-  assert.equal(b.exceeded, false);
+  assert.equal(b.parentExceeded, false);
   b.add(20);
   assert.equal(whole.usedBytes, 101);
-  assert.equal(b.exceeded, true);
+  assert.deepEqual([b.exceeded, b.parentExceeded], [false, true]);
   a.release(81);
-  assert.deepEqual([a.exceeded, b.exceeded, whole.usedBytes], [false, false, 20]);
+  assert.deepEqual([a.exceeded, b.parentExceeded, whole.usedBytes], [false, false, 20]);
 });

@@ -156,7 +156,10 @@ export class Model {
       assert(session.streamCount <= this.#setup.maxStreams);
       const open = owner.drivers.filter((driver) => !driver.closed);
       assert.equal(open.length, session.streamCount, "streams that nobody was told of");
-      const buffered = owner.drivers.reduce((sum, { stream }) => sum + stream.bufferedBytes, 0);
+      const buffered = owner.drivers.reduce(
+        (sum, { stream }) => sum + stream.bufferedBytes + stream.stalledSendBytes,
+        0,
+      );
       assert.equal(session.bufferedBytes, buffered);
       assert.equal(environment.memory.usedBytes, buffered);
       for (const driver of open) {

@@ -6,7 +6,7 @@ import {
   MAX_TURNS_PASSED_OVER,
   Outbox,
 } from "../../src/mux/outbox.ts";
-import { encodeGoAway } from "../../src/wire/frame.ts";
+import { encodeGoAway, WINDOW_UPDATE_BYTES } from "../../src/wire/frame.ts";
 import { DATA_HEADER_BYTES } from "../../src/wire/limits.ts";
 import type { Priority } from "../../src/wire/messages.ts";
 import { FrameParser } from "../../src/wire/parser.ts";
@@ -223,18 +223,19 @@ test("A sender that closed while it was queued sends nothing", () => {
   assert.deepEqual(writesOf(outbox), [["4:10"]]);
 });
 
-test("Outbox.control() takes as many bytes as the limit, refuses one more, and takes more once they have left", () => {
+test("Outbox.control() takes as many bytes as the limit and refuses one more, but never this side's own frames", () => {
   const { outbox } = makeOutbox();
   const half = new Uint8Array(MAX_QUEUED_CONTROL_BYTES / 2);
   assert.equal(outbox.control(half), true);
   assert.equal(outbox.control(half), true);
   assert.equal(outbox.controlBytes, MAX_QUEUED_CONTROL_BYTES);
   assert.equal(outbox.control(Uint8Array.of(1)), false);
-  assert.equal(outbox.windowUpdate(2, 1), false);
-  assert.equal(outbox.next()?.length, MAX_QUEUED_CONTROL_BYTES);
+  outbox.own(Uint8Array.of(1));
+  outbox.windowUpdate(2, 1);
+  assert.equal(outbox.next()?.length, MAX_QUEUED_CONTROL_BYTES + 1 + WINDOW_UPDATE_BYTES);
   assert.equal(outbox.controlBytes, 0);
   outbox.written();
-  assert.equal(outbox.windowUpdate(2, 1), true);
+  assert.equal(outbox.control(half), true);
 });
 
 test("A control frame over the limit is taken when it is the only one", () => {

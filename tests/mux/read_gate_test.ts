@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { MemoryBudget } from "../../src/mux/memory_budget.ts";
-import { ReadGate, SHED_AFTER_MS, UNCONTROLLED_QUEUE_BYTES } from "../../src/mux/read_gate.ts";
+import {
+  INNOCENT_BYTES,
+  ReadGate,
+  SHED_AFTER_MS,
+  UNCONTROLLED_QUEUE_BYTES,
+} from "../../src/mux/read_gate.ts";
 import type { MuxStream } from "../../src/mux/stream.ts";
 import { Counters } from "../../src/observe/counters.ts";
 import { test } from "../harness.ts";
@@ -12,15 +17,16 @@ const MIB = 1024 * 1024;
 interface Bench {
   readonly gate: ReadGate;
   readonly counters: Counters;
-  readonly budget: MemoryBudget;
+  readonly process: MemoryBudget;
   readonly state: { resumes: number };
   /** A stream for which `bytes` wait, and whose reader has stalled for so long. */
   hold(bytes: number, stalledMs?: number): MuxStream;
 }
 
-function makeGate(options: { limitBytes: number; controlled?: boolean }): Bench {
+function makeGate(options: { limitBytes: number; processBytes?: number; controlled?: boolean }): Bench {
   const controlled = options.controlled ?? true;
-  const budget = new MemoryBudget(options.limitBytes);
+  const process = new MemoryBudget(options.processBytes ?? Infinity);
+  const budget = new MemoryBudget(options.limitBytes, process);
   const counters = new Counters();
   const streams = new Set<MuxStream>();
   const state = { resumes: 0 };
@@ -28,6 +34,7 @@ function makeGate(options: { limitBytes: number; controlled?: boolean }): Bench 
   const hold = (bytes: number, stalledMs = 0): MuxStream => {
     const { stream } = makeStream({}, {
       bufferedChanged: (changed, by) => gate.changed(changed, by, controlled),
+      stalledSendChanged: (by) => gate.stalledSendChanged(by),
       forget: (gone) => void streams.delete(gone),
     });
     streams.add(stream);
@@ -35,7 +42,7 @@ function makeGate(options: { limitBytes: number; controlled?: boolean }): Bench 
     stream.waits.reader = stalledMs;
     return stream;
   };
-  return { gate, counters, budget, state, hold };
+  return { gate, counters, process, state, hold };
 }
 
 test("ReadGate lets the session read up to the budget and not a byte beyond, and again when bytes have left", () => {
@@ -77,9 +84,38 @@ test("ReadGate pauses when shedding is not enough, and resets no reader that mov
   assert(streams.every((stream) => !stream.closed));
   assert.equal(gate.paused, true);
   streams[0]!.waits.reader = SHED_AFTER_MS;
-  gate.check();
+  gate.sweep();
   assert.deepEqual(streams.map((stream) => stream.closed), [true, false]);
   assert.equal(gate.paused, false);
+});
+
+test("ReadGate makes a session wait for the memory of the process only if it holds some of it itself", () => {
+  const { gate, process, state, hold } = makeGate({ limitBytes: 64 * MIB, processBytes: MIB });
+  hold(INNOCENT_BYTES);
+  process.add(MIB);
+  gate.sweep();
+  assert.equal(gate.paused, false);
+  hold(1);
+  gate.sweep();
+  assert.equal(gate.paused, true);
+  process.release(MIB);
+  gate.sweep();
+  assert.equal(gate.paused, false);
+  assert.equal(state.resumes, 1);
+});
+
+test("ReadGate counts what waits for the peer's credit, and resets such streams too", () => {
+  const { gate, hold } = makeGate({ limitBytes: 1500 });
+  const [waiting, moving] = [hold(0), hold(100)];
+  waiting.send(new Uint8Array(3000), 0, false);
+  waiting.framed(1000, false); // All the credit there was.
+  gate.sweep();
+  assert.equal(gate.bufferedBytes, 100);
+  waiting.recountStalledSend();
+  assert.equal(gate.bufferedBytes, 2100);
+  gate.sweep();
+  assert.deepEqual([waiting.closed, moving.closed], [true, false]);
+  assert.equal(gate.bufferedBytes, 100);
 });
 
 test("ReadGate bounds each queue when the peer knows no flow control", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { TunnelError } from "../../src/errors.ts";
 import {
+  BUSY_REFUSAL_BUDGET,
   CHATTER_BUDGET,
   LATE_FRAMES_PER_STREAM,
   MAX_OVERTAKEN_IDS,
@@ -135,8 +136,9 @@ test("Credits of some size are no chatter", async () => {
   assert.equal(peer.broken(), undefined);
 });
 
-test("As many openings are refused as the budget allows, one more ends the session", async () => {
-  const peer = makeRawPeer({ limits: { maxStreams: 0 } });
+test("As many openings are refused for what they ask as the budget allows, one more ends the session", async () => {
+  const peer = makeRawPeer();
+  peer.owner.refusal = "no";
   const { burst } = REFUSED_OPEN_BUDGET;
   await takesAndRefuses(peer, many(burst, (index) => open(2 * index + 1)), {
     frame: open(2 * burst + 1),
@@ -144,9 +146,20 @@ test("As many openings are refused as the budget allows, one more ends the sessi
   });
 });
 
+test("Far more openings are refused for want of room, for an honest server does not know; one more ends the session", async () => {
+  const peer = makeRawPeer({ limits: { maxStreams: 0 } });
+  const { burst } = BUSY_REFUSAL_BUDGET;
+  for (let from = 0; from < burst; from += 1000) {
+    await peer.say(...many(1000, (index) => open(2 * (from + index) + 1)));
+  }
+  assert.equal(peer.broken(), undefined);
+  await peer.say(open(2 * burst + 1));
+  assert.equal(peer.broken(), "open_flood");
+});
+
 test("Data on a stream that was refused may use the window, and a byte more ends the session", async () => {
   const peer = makeRawPeer({ limits: { windowBytes: 2000 } });
-  peer.owner.refusal = { kind: "error", message: "no" };
+  peer.owner.refusal = "no";
   await takesAndRefuses(peer, [open(1), data(1, 2000)], { frame: data(1, 1), rule: "window_exceeded" });
 });
 

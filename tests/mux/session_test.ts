@@ -137,7 +137,7 @@ test("A reset tells both sides, and data that was on its way is dropped without 
 
 test("A stream that the owner refuses is closed with its reason, and its data is dropped", async () => {
   const world = makeWorld();
-  world.client.owner.refusal = { kind: "error", message: "not here" };
+  world.client.owner.refusal = "not here";
   const a = world.server.open();
   a.send(1_000);
   await world.settle();

@@ -34,13 +34,17 @@ export class SlowOutbox implements AnyOutbox {
     return true;
   }
 
-  windowUpdate(streamId: number, increment: number): boolean {
+  own(frame: Uint8Array): void {
+    this.#control.push(frame.slice());
+  }
+
+  windowUpdate(streamId: number, increment: number): void {
     const frame = new DataView(new ArrayBuffer(13));
     frame.setUint32(0, 9);
     frame.setUint8(4, 2);
     frame.setUint32(5, streamId);
     frame.setUint32(9, increment);
-    return this.control(new Uint8Array(frame.buffer));
+    this.own(new Uint8Array(frame.buffer));
   }
 
   enqueue(sender: Sender): void {

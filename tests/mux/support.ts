@@ -22,7 +22,6 @@ import type { SessionLimits } from "../../src/mux/sweeper.ts";
 import { Counters } from "../../src/observe/counters.ts";
 import { DEFAULT_SERVER_LIMITS } from "../../src/tunnel/options.ts";
 import type { GoAwayCode } from "../../src/wire/frame.ts";
-import type { CloseReason } from "../../src/wire/messages.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { MemoryLink, type MemoryLinkOptions } from "../support/memory_connection.ts";
 import { Driver } from "./driver.ts";
@@ -66,7 +65,7 @@ export class Owner implements SessionOwner {
   readonly goAways: GoAwayCode[] = [];
   readonly ends: SessionEnd[] = [];
   /** Why streams are refused; undefined: they are taken. */
-  refusal: CloseReason | undefined;
+  refusal: string | undefined;
   /** Whether the drivers of streams that the peer opens consume at once. */
   eager = true;
   /** Whether what arrives is compared with what a driver would have sent. */
@@ -82,7 +81,7 @@ export class Owner implements SessionOwner {
   }
 
   /** @inheritdoc */
-  peerOpened(stream: MuxStream): CloseReason | undefined {
+  peerOpened(stream: MuxStream): string | undefined {
     assert.equal(this.ends.length, 0, "A stream came after the end of the session");
     if (this.refusal !== undefined) return this.refusal;
     const driver = this.drive(stream, "peer");

@@ -24,6 +24,7 @@ interface Bench {
   readonly streams: MuxStream[];
   readonly state: {
     writing: boolean;
+    bytesTaken: number;
     midControlFrame: boolean;
     reading: boolean;
     rounds: number;
@@ -35,12 +36,20 @@ function makeSweeper(changes: Partial<SessionLimits> = {}): Bench {
   const clock = new FakeClock();
   const ends: string[] = [];
   const streams: MuxStream[] = [];
-  const state = { writing: false, midControlFrame: false, reading: true, rounds: 0, beats: 0 };
+  const state = {
+    writing: false,
+    bytesTaken: 0,
+    midControlFrame: false,
+    reading: true,
+    rounds: 0,
+    beats: 0,
+  };
   const heart = new Heart(clock, () => void state.beats++);
   const sweeper = new Sweeper(clock, limits(changes), {
     streams: () => streams,
     heart,
     writing: () => state.writing,
+    bytesTaken: () => state.bytesTaken,
     midControlFrame: () => state.midControlFrame,
     reading: () => state.reading,
     swept: () => void state.rounds++,
@@ -96,6 +105,21 @@ for (const offset of OFFSETS) {
     bench.sweeper.established(true, true);
     listen(bench, 2 * ROUND_MS + offset);
     bench.state.writing = true;
+    listen(bench, 19_999);
+    assert.deepEqual(bench.ends, []);
+    listen(bench, 1 + ROUND_MS);
+    assert.equal(bench.ends[0], "write_stalled");
+  });
+
+  test(`A write of which a byte leaves now and then ends nothing until it stands still, ${offset} ms into a round`, () => {
+    const bench = makeSweeper({ writeStallTimeoutMs: 20_000 });
+    bench.sweeper.established(true, true);
+    listen(bench, 2 * ROUND_MS + offset);
+    bench.state.writing = true;
+    for (let byte = 0; byte < 10; byte++) {
+      listen(bench, 19_999);
+      bench.state.bytesTaken++;
+    }
     listen(bench, 19_999);
     assert.deepEqual(bench.ends, []);
     listen(bench, 1 + ROUND_MS);

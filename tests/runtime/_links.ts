@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
 import { runtime } from "../../src/runtime/mod.ts";
 import type {
   Connection,
@@ -124,4 +126,28 @@ export class Canary {
     await this.#recorder.closed();
     await this.#listener.close();
   }
+}
+
+/** Connects and says nothing. */
+export async function dialSilently(listener: Pick<Listener, "address">): Promise<Socket> {
+  const socket = connect(listener.address.port, "127.0.0.1");
+  socket.on("error", () => {});
+  socket.resume();
+  await once(socket, "connect");
+  return socket;
+}
+
+/** Tries again until it succeeds, with round trips of another connection in between. */
+export async function eventually(attempt: () => Promise<void>): Promise<void> {
+  const canary = await Canary.open();
+  for (let left = 100; left > 0; left--) {
+    try {
+      await attempt();
+      break;
+    } catch (error) {
+      if (left === 1) throw error;
+      await canary.roundTrips(10);
+    }
+  }
+  await canary.close();
 }

@@ -1,15 +1,16 @@
 /**
- * What every implementation of Connection and Listener must do, as tests.
+ * What every implementation of Connection and Listener must do, as tests. The part of listeners is in a file of its own.
  *
  * @module
  */
 import assert from "node:assert/strict";
 import { TunnelError } from "../../src/errors.ts";
 import { runtime } from "../../src/runtime/mod.ts";
-import type { Connection, Listener } from "../../src/runtime/types.ts";
+import type { Connection } from "../../src/runtime/types.ts";
 import { test } from "../harness.ts";
-import { Canary, type Link, recordBoth, type Transport, withLink } from "./_links.ts";
+import { Canary, recordBoth, type Transport, withLink } from "./_links.ts";
 import { pattern, Recorder, sameBytes } from "./_recorder.ts";
+import { listenerContract } from "./listener_contract.ts";
 
 const MIB = 1024 * 1024;
 /** More than any kernel buffers for one connection. */
@@ -25,7 +26,7 @@ export function connectionContract(name: string, transport: Transport): void {
   dataTests(name, transport);
   endTests(name, transport);
   failureTests(name, transport);
-  listenerTests(name, transport);
+  listenerContract(name, transport);
 }
 
 function dataTests(name: string, transport: Transport): void {
@@ -45,9 +46,40 @@ function dataTests(name: string, transport: Transport): void {
     withLink(transport, async (link) => {
       const { atClient, atServer } = recordBoth(link);
       const bytes = pattern(8 * MIB);
+      assert.equal(
+        link.client.bytesTaken > 0,
+        name === "TLS" && runtime.name === "deno",
+        "before the first write",
+      );
       await atClient.send(link.client, bytes);
+      assert.ok(link.client.bytesTaken >= bytes.length);
       await atServer.when(() => atServer.receivedBytes >= bytes.length);
       assert.ok(sameBytes(atServer.bytes(), bytes));
+    }));
+
+  test(`${name}: bytesTaken counts what has left of a write that is not done`, () =>
+    withLink(transport, async (link) => {
+      const { atClient, atServer } = recordBoth(link);
+      const canary = await Canary.open();
+      const bytes = pattern(32 * MIB);
+      atServer.wantsMore = false;
+      link.client.write(bytes);
+      await atServer.when(() => atServer.receivedBytes > 0);
+      await canary.roundTrips(20);
+      let before = link.client.bytesTaken;
+      assert.ok(before > 0);
+      assert.ok(before < bytes.length);
+      let steps = 0;
+      while (atClient.count("drain") === 0) {
+        const received = atServer.receivedBytes;
+        link.server.resume();
+        await atServer.when(() => atServer.receivedBytes > received);
+        if (link.client.bytesTaken > before) steps++;
+        assert.ok(link.client.bytesTaken >= before, "never less than before");
+        before = link.client.bytesTaken;
+      }
+      assert.ok(steps > 3, `seen to grow ${steps} times`);
+      await canary.close();
     }));
 
   test(`${name}: a handler that wants no more holds the peer's writes back until resume()`, () =>
@@ -176,6 +208,18 @@ function endTests(name: string, transport: Transport): void {
       assert.equal(closedInEnd, false);
     }));
 
+  for (const bytes of [pattern(1), pattern(20_000)]) {
+    test(`${name}: close() right after write() still delivers what was written, ${bytes.length} bytes`, () =>
+      withLink(transport, async (link) => {
+        const { atClient, atServer } = recordBoth(link);
+        link.client.write(bytes);
+        link.client.close();
+        await atServer.ended();
+        assert.ok(sameBytes(atServer.bytes(), bytes));
+        assert.equal(await atClient.closed(), undefined);
+      }));
+  }
+
   test(`${name}: close() during a pending read and write calls close() once, without error`, () =>
     withLink(transport, async (link) => {
       const canary = await Canary.open();
@@ -249,117 +293,6 @@ function failureTests(name: string, transport: Transport): void {
       await atClient.when(() => atClient.count("end") + atClient.count("close") > 0);
     }));
 }
-
-function listenerTests(name: string, transport: Transport): void {
-  test(`${name}: each end knows both addresses`, async () => {
-    await withLink(transport, ({ client, server }) => {
-      assert.deepEqual(client.local, server.remote);
-      assert.deepEqual(client.remote, server.local);
-      assert.equal(client.remote.hostname, "127.0.0.1");
-      assert.equal(client.lendsSpace, server.lendsSpace);
-      return Promise.resolve();
-    });
-  });
-
-  test(`${name}: ${transport.crowd} connections at once`, async () => {
-    const servers: Connection[] = [];
-    const listener = await transport.listen({
-      onConnection: (connection) => {
-        servers.push(connection);
-        const echo = new Recorder();
-        echo.onEvent = (event) => {
-          if (event === "end") connection.closeWrite();
-          if (event === "data") connection.write(Uint8Array.from(echo.bytes()));
-        };
-        connection.start(echo);
-      },
-    });
-    const talk = async (index: number): Promise<void> => {
-      const client = await transport.dial(listener);
-      const recorder = new Recorder();
-      client.start(recorder);
-      const bytes = Uint8Array.of(index, index >>> 8);
-      await recorder.send(client, bytes);
-      await recorder.when(() => recorder.receivedBytes >= 2);
-      client.closeWrite();
-      assert.equal(await recorder.closed(), undefined);
-      assert.deepEqual([...recorder.bytes()], [...bytes]);
-    };
-    await Promise.all(Array.from({ length: transport.crowd }, (_, index) => talk(index)));
-    assert.equal(servers.length, transport.crowd);
-    await listener.close();
-  });
-
-  test(`${name}: a port that nobody listens on refuses`, async () => {
-    const listener = await transport.listen({ onConnection: (connection) => connection.close() });
-    await listener.close();
-    await assert.rejects(transport.dial(listener), (error: unknown) => {
-      assert.ok(error instanceof TunnelError);
-      assert.equal(error.code, "CONNECTION");
-      const { port } = listener.address;
-      assert.equal(
-        error.message,
-        `Could not connect to 127.0.0.1:${port}: connection refused; is it running there?`,
-      );
-      return true;
-    });
-  });
-
-  test(`${name}: an address in use cannot be bound, and can after close()`, async () => {
-    const onConnection = (connection: Connection): void => connection.close();
-    const listener = await transport.listen({ onConnection });
-    const { port } = listener.address;
-    assert.notEqual(port, 0);
-    await assert.rejects(transport.listen({ onConnection, port }), (error: unknown) => {
-      assert.ok(error instanceof TunnelError);
-      assert.equal(error.code, "BIND");
-      assert.match(
-        error.message,
-        new RegExp(`^Could not listen on 127\\.0\\.0\\.1:${port}: address already in use; `),
-      );
-      return true;
-    });
-    await listener.close();
-    const again = await transport.listen({ onConnection, port });
-    await again.close();
-    await again.close();
-  });
-
-  test(`${name}: accepted connections outlive their listener`, async () => {
-    const accepted = Promise.withResolvers<Connection>();
-    const listener = await transport.listen({ onConnection: accepted.resolve });
-    const client = await transport.dial(listener);
-    const link: Link = { client, server: await accepted.promise };
-    await listener.close();
-    const { atClient, atServer } = recordBoth(link);
-    await atClient.send(client, pattern(10));
-    await atServer.when(() => atServer.receivedBytes === 10);
-    client.close();
-    link.server.close();
-    await Promise.all([atClient.closed(), atServer.closed()]);
-  });
-
-  test(`${name}: IPv6`, async () => {
-    const accepted = Promise.withResolvers<Connection>();
-    const listener = await transport.listen({ onConnection: accepted.resolve, hostname: "::1" });
-    const client = await transport.dial(listener);
-    const link: Link = { client, server: await accepted.promise };
-    const { atClient, atServer } = recordBoth(link);
-    assert.equal(listener.address.hostname, "::1");
-    assert.deepEqual(client.remote, listener.address);
-    assert.deepEqual(client.local, link.server.remote);
-    await atClient.send(client, pattern(10));
-    await atServer.when(() => atServer.receivedBytes === 10);
-    client.close();
-    link.server.close();
-    await Promise.all([atClient.closed(), atServer.closed()]);
-    await listener.close();
-  }, { skip: ipv6Skip });
-}
-
-const ipv6Skip = await runtime.listen({ hostname: "::1", port: 0, onConnection: () => {} })
-  .then((listener: Listener) => listener.close())
-  .then(() => undefined, () => "this machine has no ::1");
 
 async function sendInPieces(connection: Connection, recorder: Recorder, bytes: Uint8Array): Promise<void> {
   for (let offset = 0, size = 1; offset < bytes.length; offset += size, size = size * 2 % 60_001) {

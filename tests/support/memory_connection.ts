@@ -115,6 +115,7 @@ export class MemoryConnection implements Connection {
   readonly remote: SocketAddress = { hostname: "127.0.0.1", port: 1 };
   readonly local: SocketAddress = { hostname: "127.0.0.1", port: 2 };
   readonly lendsSpace: boolean;
+  bytesTaken = 0;
   readonly #settings: Settings;
   readonly #out: Pipe;
   readonly #in: Pipe;
@@ -175,6 +176,7 @@ export class MemoryConnection implements Connection {
     const fits = this.#out.bytes + bytes.length <= this.#out.capacityBytes;
     if (fits && !this.#out.stalled && random(2) === 1) {
       this.#out.put(bytes);
+      this.bytesTaken += bytes.length;
       return true;
     }
     this.#pending = bytes;
@@ -258,6 +260,7 @@ export class MemoryConnection implements Connection {
     // Read from the writer's memory as late as can be, so that a buffer that is used again too early shows.
     const bytes = 1 + this.#settings.random(Math.min(pending.length, room));
     this.#out.put(pending.subarray(0, bytes));
+    this.bytesTaken += bytes;
     if (bytes < pending.length) this.#pending = pending.subarray(bytes);
     else {
       this.#pending = undefined;

@@ -21,7 +21,7 @@ export class WatchedRuntime {
     listen: (options) =>
       runtime.listen({
         ...options,
-        onConnection: (connection) => options.onConnection(this.#watchArrivals(connection)),
+        onConnection: (connection, leave) => options.onConnection(this.#watchArrivals(connection), leave),
       }),
     connect: async (options) => {
       const { port } = options;

@@ -3,7 +3,9 @@ import { createHash } from "node:crypto";
 import { startServer } from "../../src/app/server.ts";
 import { TunnelError, type TunnelErrorCode } from "../../src/errors.ts";
 import { test } from "../harness.ts";
+import { TAKEOVER_PROBE_MS } from "../../src/tunnel/server_session.ts";
 import { FakeClock } from "./fake_clock.ts";
+import { CLIENT_CAPABILITIES } from "./puppet.ts";
 import { freePort, isRefused, TestService, type TestSocket } from "./sockets.ts";
 import { portOf, roundTrip, service, sharedService, TOKEN, until, World } from "./world.ts";
 
@@ -199,6 +201,40 @@ test("A server that is stopping registers nothing any more", async () => {
   assert.notEqual(status, "success");
   assert.match(reason, /stopping/);
   assert.deepEqual(server.status().services, []);
+  clock.advance(30_000);
+  await stop;
+});
+
+test("A server that is stopping takes no client that was about to come in, and refuses none for good", async () => {
+  await using world = new World();
+  const clock = new FakeClock();
+  const { server, port, events } = await world.server({ limits: { drainTimeoutMs: 30_000 } }, { clock });
+  const inside = await world.puppet(port);
+  await inside.handshake({ token: TOKEN, tunnelId: "home" });
+  const { publicUrl } = await inside.register("first", 0);
+  await world.visitor(portOf(publicUrl));
+  await inside.expect("open_stream"); // It stays open, and the server with it.
+
+  const silent = await world.puppet(port);
+  const probing = await world.puppet(port);
+  const capabilities = CLIENT_CAPABILITIES;
+  probing.send({
+    type: "handshake",
+    token: TOKEN,
+    tunnelId: "home",
+    minVersion: 1,
+    maxVersion: 1,
+    capabilities,
+  });
+  await clock.timerOf(TAKEOVER_PROBE_MS);
+  await until(() => server.status().unauthenticated === 2);
+  const stop = server.stop();
+  for (const puppet of [silent, probing]) {
+    assert.equal(await puppet.next(), undefined, "closed without an answer");
+  }
+  assert.deepEqual(server.status().clients.map(({ tunnelId }) => tunnelId), ["home"]);
+  assert.equal(server.status().unauthenticated, 0);
+  assert.deepEqual(events.of("client_refused"), []);
   clock.advance(30_000);
   await stop;
 });

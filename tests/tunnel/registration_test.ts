@@ -152,6 +152,57 @@ test("A client registers as many services as allowed, and not one more", async (
   assert.equal((await second.register("a4", 0)).status, "success", "another client has its own places");
 });
 
+test("What is kept for a client that was lost counts as its own, and gives way to what it wants now", async () => {
+  await using world = new World();
+  const { server, port, events } = await world.server({ limits: { maxServices: 2 } });
+  for (let round = 0; round < 4; round++) {
+    const puppet = await joined(world, port, "same");
+    for (const name of ["a", "b"]) {
+      assert.equal((await puppet.register(`${name}${round}`, 0)).status, "success");
+    }
+    assert.equal((await puppet.register("one more", 0)).status, "quota_exceeded");
+    assert.deepEqual(server.status().services.map(({ name }) => name), [`a${round}`, `b${round}`]);
+    await puppet.socket.destroy();
+    await events.next("client_disconnected");
+  }
+  const names = events.of("service_released").map((event) => event.service);
+  assert.deepEqual(names, ["a0", "b0", "a1", "b1", "a2", "b2"], "the oldest first");
+  const back = await joined(world, port, "same");
+  assert.equal((await back.register("b3", 0)).status, "success", "what it had is no new claim");
+  assert.deepEqual(server.status().services.map(({ name }) => name), ["a3", "b3"]);
+});
+
+test("A name that belongs to another costs a client nothing of what is kept for it", async () => {
+  await using world = new World();
+  const { server, port, events } = await world.server({ limits: { maxServices: 1 } });
+  const other = await joined(world, port, "other");
+  await other.register("theirs", 0);
+  const lost = await joined(world, port, "same");
+  await lost.register("mine", 0);
+  await lost.socket.destroy();
+  await events.next("client_disconnected");
+  const back = await joined(world, port, "same");
+  assert.equal((await back.register("theirs", 0)).status, "service_name_taken");
+  assert.deepEqual(server.status().services.map(({ name }) => name), ["theirs", "mine"]);
+});
+
+test("A token that comes under ever new tunnel ids holds no more ports than twice what one client may", async () => {
+  await using world = new World();
+  const { server, port, events } = await world.server({ limits: { maxServices: 2 } });
+  const ports: number[] = [];
+  for (let round = 0; round < 6; round++) {
+    const puppet = await joined(world, port, `id ${round}`);
+    for (const name of ["a", "b"]) {
+      ports.push(portOf((await puppet.register(`${name}${round}`, 0)).publicUrl));
+    }
+    await puppet.socket.destroy();
+    await events.next("client_disconnected");
+  }
+  assert.deepEqual(server.status().services.map(({ name }) => name), ["a4", "b4", "a5", "b5"]);
+  assert.equal(await isRefused(ports[0] ?? 0), true);
+  assert.equal(await isRefused(ports.at(-1) ?? 0), false);
+});
+
 test("Registering a service again moves it and frees its old port", async () => {
   await using world = new World();
   const { server, port } = await world.server({ tcpBind: { hostname: "127.0.0.1", port: 0 } });
@@ -180,7 +231,8 @@ test("The shared port serves one service; another one is told so", async () => {
   assert.match(refusal.publicUrl, /shared port serves another service/);
   first.send({ type: "error", streamId: undefined, code: "internal_server_error", message: "ignored" });
   first.sendRaw(Uint8Array.of(0, 0, 0, 2, 3, 0)); // Goes away: its services are free at once.
-  assert.equal((await first.register("one")).status, "success");
+  assert.match((await first.register("one")).publicUrl, /The client is leaving/);
+  assert.equal((await second.register("two")).status, "success");
 });
 
 test("Answers to registrations come in the order of the questions", async () => {

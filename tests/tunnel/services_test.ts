@@ -5,6 +5,7 @@ import { test } from "../harness.ts";
 import { FakeClock } from "./fake_clock.ts";
 
 const GRACE_MS = 60_000;
+const MAX_ORPHANS = 4;
 const HOME: Identity = { tokenName: "first", tunnelId: "home" };
 const OFFICE: Identity = { tokenName: "first", tunnelId: "office" };
 
@@ -19,7 +20,11 @@ function fixture(): Fixture {
   const clock = new FakeClock();
   const released: [string, number | undefined][] = [];
   const onReleased = ({ name, binding }: Claim<string, number>): void => void released.push([name, binding]);
-  return { clock, released, registry: new ServiceRegistry({ clock, graceMs: GRACE_MS, onReleased }) };
+  return {
+    clock,
+    released,
+    registry: new ServiceRegistry({ clock, graceMs: GRACE_MS, maxOrphansPerToken: MAX_ORPHANS, onReleased }),
+  };
 }
 
 test("ServiceRegistry.claim() gives a free name and refuses one that belongs to another", () => {
@@ -98,6 +103,60 @@ test("ServiceRegistry.release(), releaseOne() and clear() free names at once", (
   registry.clear();
   assert.deepEqual(released.map(([name]) => name), ["b", "a", "c", "d"]);
   assert.deepEqual(clock.delays, [], "no timer is left behind");
+});
+
+test("ServiceRegistry.countOf() counts what an identity has and what is kept for it", () => {
+  const { registry, clock } = fixture();
+  for (const name of ["a", "b"]) registry.claim(name, HOME, "session 1");
+  registry.claim("c", OFFICE, "session 2");
+  assert.equal(registry.countOf({ ...HOME }), 2);
+  registry.orphan("session 1");
+  assert.equal(registry.countOf(HOME), 2);
+  registry.claim("a", HOME, "session 3");
+  assert.equal(registry.countOf(HOME), 2, "what is taken back is no new claim");
+  registry.claim("d", HOME, "session 3");
+  assert.equal(registry.countOf(HOME), 3);
+  clock.advance(GRACE_MS);
+  assert.equal(registry.countOf(HOME), 2);
+  assert.equal(registry.countOf(OFFICE), 1);
+  assert.equal(registry.countOf({ ...HOME, tokenName: "second" }), 0);
+});
+
+test("ServiceRegistry.releaseOldestOrphan() gives up what has waited longest, of one identity", () => {
+  const { registry, clock, released } = fixture();
+  registry.claim("other", OFFICE, "session 0");
+  registry.orphan("session 0");
+  for (const name of ["a", "b"]) registry.claim(name, HOME, "session 1");
+  registry.claim("c", HOME, "session 2");
+  assert.equal(registry.releaseOldestOrphan(HOME), false, "what is served is left alone");
+  registry.orphan("session 2");
+  registry.orphan("session 1");
+  registry.claim("c", HOME, "session 3");
+  registry.orphan("session 3"); // Now the one that has waited least.
+  for (let index = 0; index < 3; index++) assert.equal(registry.releaseOldestOrphan({ ...HOME }), true);
+  assert.equal(registry.releaseOldestOrphan(HOME), false);
+  assert.deepEqual(released.map(([name]) => name), ["a", "b", "c"]);
+  assert.equal(clock.delays.length, 1, "only the other client's timer is left");
+});
+
+test("ServiceRegistry.orphan() keeps as many claims for one token as it says, over all its identities", () => {
+  const { registry, clock, released } = fixture();
+  const second: Identity = { tokenName: "second", tunnelId: "home" };
+  for (let index = 0; index < MAX_ORPHANS; index++) {
+    registry.claim(`second ${index}`, second, "other");
+    registry.claim(`first ${index}`, { ...HOME, tunnelId: `id ${index}` }, `session ${index}`);
+    registry.orphan(`session ${index}`);
+  }
+  registry.orphan("other");
+  assert.equal(released.length, 0, "all are kept at the bound");
+  for (const name of ["x", "y"]) registry.claim(name, OFFICE, "session x");
+  registry.orphan("session x");
+  assert.deepEqual(released.map(([name]) => name), ["first 0", "first 1"]);
+  for (let index = 0; index <= MAX_ORPHANS; index++) registry.claim(`many ${index}`, HOME, "many");
+  registry.orphan("many");
+  const kept = [...registry.claims()].map(({ name }) => name).filter((name) => !name.startsWith("second"));
+  assert.deepEqual(kept, ["many 1", "many 2", "many 3", "many 4"], "also of one session");
+  assert.equal(clock.delays.length, 2 * MAX_ORPHANS);
 });
 
 interface ModelClaim {

@@ -80,7 +80,7 @@ export const LIMIT_FIELDS = {
   maxConnections: count("Visitors connected at once, over all ports"),
   maxSessions: count("Clients connected at once"),
   maxUnauthenticated: count("Connections that have not yet authenticated"),
-  maxUnauthenticatedPerAddress: count("The same from one address"),
+  maxUnauthenticatedPerAddress: count("The same from one address; of IPv6, from one /64"),
   maxServices: count("Services that one client may register"),
   reclaimGraceMs: duration("Milliseconds the names and ports of a client that was lost are kept for it", 0),
   connectTimeoutMs: duration("Milliseconds dialling the server may take"),

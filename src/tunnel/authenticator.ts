@@ -58,8 +58,10 @@ function sha256(text: string): Uint8Array {
   return createHash("sha256").update(text).digest();
 }
 
-/** Failures from one address that are forgiven. */
+/** Failures from one address that have no consequence. */
 export const FREE_FAILURES = 5;
+/** One failure is forgiven for each time this long without another, counted from the end of the penalty. */
+export const FORGIVING_MS = 60_000;
 /** Longest time that an address is shut out. */
 export const MAX_PENALTY_MS = 60_000;
 /** Addresses that are remembered; the one that failed longest ago is forgotten first. */
@@ -67,7 +69,8 @@ export const MAX_REMEMBERED_ADDRESSES = 10_000;
 
 /**
  * Slows guessing: after a few failures an address is shut out, for 1 s at first and twice as long with each further one.
- * While it is shut out no token is looked at, so guesses made meanwhile tell nothing.
+ * While it is shut out no token is looked at, so guesses made meanwhile tell nothing. Only time forgives: a right token says
+ * nothing about who guessed, as its owner may be the one who tries for the tokens of others.
  */
 export class AddressPenalties {
   readonly #clock: Clock;
@@ -86,7 +89,7 @@ export class AddressPenalties {
 
   /** A token from this address was wrong. */
   failed(address: string): void {
-    const failures = (this.#byAddress.get(address)?.failures ?? 0) + 1;
+    const failures = this.#remembered(address) + 1;
     const penaltyMs = failures <= FREE_FAILURES
       ? 0
       : Math.min(MAX_PENALTY_MS, 1_000 * 2 ** (failures - FREE_FAILURES - 1));
@@ -97,8 +100,11 @@ export class AddressPenalties {
     if (oldest !== undefined) this.#byAddress.delete(oldest);
   }
 
-  /** A token from this address was right. */
-  succeeded(address: string): void {
-    this.#byAddress.delete(address);
+  /** Failures that are not forgiven yet. */
+  #remembered(address: string): number {
+    const entry = this.#byAddress.get(address);
+    if (entry === undefined) return 0;
+    const forgiven = Math.floor(Math.max(0, this.#clock.now() - entry.until) / FORGIVING_MS);
+    return Math.max(0, entry.failures - forgiven);
   }
 }

@@ -10,7 +10,7 @@ import type { SessionEnd } from "../mux/session_types.ts";
 import { Counters } from "../observe/counters.ts";
 import type { Connection, Listener, Runtime, SocketAddress } from "../runtime/types.ts";
 import type { HandshakeStatus, Register, RegisterAck } from "../wire/messages.ts";
-import { Admission } from "./admission.ts";
+import { addressGroup, Admission } from "./admission.ts";
 import { AddressPenalties, Authenticator } from "./authenticator.ts";
 import { createEnvironment, type TunnelEnvironment } from "./environment.ts";
 import type { ServerEvent } from "./events.ts";
@@ -186,14 +186,13 @@ export class TunnelServer implements ServerSessionHost {
 
   /** @inheritdoc */
   isShutOut(address: string): boolean {
-    return this.#penalties.isShutOut(address);
+    return this.#penalties.isShutOut(addressGroup(address));
   }
 
   /** @inheritdoc */
   checkToken(token: string, address: string): string | undefined {
     const name = this.#authenticator.check(token);
-    if (name === undefined) this.#penalties.failed(address);
-    else this.#penalties.succeeded(address);
+    if (name === undefined) this.#penalties.failed(addressGroup(address));
     return name;
   }
 
@@ -317,7 +316,9 @@ export class TunnelServer implements ServerSessionHost {
 
   /** A place among those that have not authenticated, held from before a TLS handshake until the token was checked. */
   #admit(remote: SocketAddress): (() => void) | undefined {
-    const leave = this.#stopping === undefined ? this.#admission.enter(remote.hostname) : undefined;
+    const leave = this.#stopping === undefined
+      ? this.#admission.enter(addressGroup(remote.hostname))
+      : undefined;
     if (leave === undefined) this.counters.add("connections_refused", { label: "unauthenticated" });
     return leave;
   }

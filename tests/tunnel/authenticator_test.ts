@@ -3,6 +3,7 @@ import {
   AddressPenalties,
   assertToken,
   Authenticator,
+  FORGIVING_MS,
   FREE_FAILURES,
   MAX_PENALTY_MS,
   MAX_REMEMBERED_ADDRESSES,
@@ -63,7 +64,7 @@ function penaltyMs(penalties: AddressPenalties, clock: FakeClock): number {
   return ms;
 }
 
-test("AddressPenalties forgives the first failures, then doubles the penalty up to a minute", () => {
+test("AddressPenalties lets the first failures pass, then doubles the penalty up to a minute", () => {
   const clock = new FakeClock();
   const penalties = new AddressPenalties(clock);
   const seen: number[] = [];
@@ -76,15 +77,44 @@ test("AddressPenalties forgives the first failures, then doubles the penalty up 
   assert.equal(seen.at(-1), MAX_PENALTY_MS);
 });
 
-test("AddressPenalties shuts out one address and no other, and forgets it after a success", () => {
+test("AddressPenalties shuts out one address and no other", () => {
   const penalties = new AddressPenalties(new FakeClock());
   for (let failure = 0; failure <= FREE_FAILURES; failure++) penalties.failed("192.0.2.1");
   assert.equal(penalties.isShutOut("192.0.2.1"), true);
   assert.equal(penalties.isShutOut("192.0.2.2"), false);
-  penalties.succeeded("192.0.2.1");
-  assert.equal(penalties.isShutOut("192.0.2.1"), false);
+});
+
+test("AddressPenalties forgives one failure for each minute without another, and not a moment earlier", () => {
+  for (const [waitMs, shutOut] of [[FORGIVING_MS - 1, true], [FORGIVING_MS, false]] as const) {
+    const clock = new FakeClock();
+    const penalties = new AddressPenalties(clock);
+    for (let failure = 0; failure < FREE_FAILURES; failure++) penalties.failed("192.0.2.1");
+    clock.advance(waitMs);
+    penalties.failed("192.0.2.1");
+    assert.equal(penalties.isShutOut("192.0.2.1"), shutOut, `${waitMs} ms`);
+  }
+});
+
+test("AddressPenalties forgives nothing while an address is shut out", () => {
+  const clock = new FakeClock();
+  const penalties = new AddressPenalties(clock);
+  const fail = (): number => {
+    penalties.failed("192.0.2.1");
+    return penaltyMs(penalties, clock);
+  };
+  while (fail() < MAX_PENALTY_MS);
+  for (let round = 0; round < 100; round++) assert.equal(fail(), MAX_PENALTY_MS, `round ${round}`);
+});
+
+test("AddressPenalties forgives everything in the end", () => {
+  const clock = new FakeClock();
+  const penalties = new AddressPenalties(clock);
+  for (let failure = 0; failure < 2 * FREE_FAILURES; failure++) penalties.failed("192.0.2.1");
+  clock.advance(MAX_PENALTY_MS + 2 * FREE_FAILURES * FORGIVING_MS);
   for (let failure = 0; failure < FREE_FAILURES; failure++) penalties.failed("192.0.2.1");
   assert.equal(penalties.isShutOut("192.0.2.1"), false);
+  penalties.failed("192.0.2.1");
+  assert.equal(penalties.isShutOut("192.0.2.1"), true);
 });
 
 test("AddressPenalties remembers as many addresses as it says, and forgets the one that failed longest ago", () => {

@@ -84,7 +84,7 @@ function startDenoRelay(targetPort: number): number {
     visitor.close();
     service.close();
   };
-  (async () => {
+  void (async () => {
     for await (const visitor of listener) serve(visitor).catch(() => {});
   })();
   return listener.addr.port;

@@ -7,6 +7,9 @@ import { socketAddress } from "./_address.ts";
 import { lostError, toError } from "./_errors.ts";
 import type { Connection, ConnectionHandler, SocketAddress } from "./types.ts";
 
+/** Awaited to go on in the next microtask, at the price of no new promise. */
+const NEXT_MICROTASK = Promise.resolve();
+
 /**
  * Pulls with one read loop and pushes with one write at a time. The loop ends when the handler wants no more, and is begun
  * anew by `resume`, so that a paused connection holds no promise and no buffer. `close` of the handler waits until
@@ -57,14 +60,14 @@ export class DenoConnection implements Connection {
   write(bytes: Uint8Array): boolean {
     if (this.#closed || this.#finWanted) return false;
     this.#writing = true;
-    this.#writeAll(bytes);
+    void this.#writeAll(bytes); // It and its like never reject: what fails closes the connection.
     return false;
   }
 
   closeWrite(): void {
     if (this.#closed || this.#finWanted) return;
     this.#finWanted = true;
-    if (!this.#writing) this.#sendFin();
+    if (!this.#writing) void this.#sendFin();
   }
 
   close(): void {
@@ -79,12 +82,12 @@ export class DenoConnection implements Connection {
 
   #beginReading(handler: ConnectionHandler): void {
     this.#reading = true;
-    this.#readLoop(handler);
+    void this.#readLoop(handler);
   }
 
   async #readLoop(handler: ConnectionHandler): Promise<void> {
     // Begins one microtask later: neither start() nor resume() may call the handler.
-    await undefined;
+    await NEXT_MICROTASK;
     try {
       while (!this.#closed) {
         const space = handler.space();
@@ -125,7 +128,7 @@ export class DenoConnection implements Connection {
     }
     this.#writing = false;
     if (this.#closed) return this.#settle();
-    if (this.#finWanted) this.#sendFin();
+    if (this.#finWanted) void this.#sendFin();
     try {
       this.#handler?.drain();
     } catch (error) {

@@ -144,7 +144,9 @@ class DenoListener implements Listener {
       );
     }
     this.#failing = true;
-    this.#retryTimer = setTimeout(() => this.#loop = this.#acceptLoop(), ACCEPT_RETRY_MS);
+    this.#retryTimer = setTimeout(() => {
+      this.#loop = this.#acceptLoop();
+    }, ACCEPT_RETRY_MS);
   }
 }
 

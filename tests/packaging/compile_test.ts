@@ -4,10 +4,27 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../../scripts/tools.ts";
 import { VERSION } from "../../src/version.ts";
-import { test } from "../harness.ts";
+import { checkBothWays, checkHalfClose } from "../e2e/_service.ts";
+import { Stage } from "../e2e/_stage.ts";
+import { MIB, Pattern } from "../e2e/_traffic.ts";
+import { runtimeName, test } from "../harness.ts";
+import { startClientProcess, startServerProcess } from "../support/tunnel_process.ts";
 import { PACKAGINGS } from "./programs.ts";
 
 const DEADLINE_MS = 180_000;
+
+/** A server and a client of the compiled program carry bytes both ways, ends of directions too. */
+async function checkTunnel(program: string): Promise<void> {
+  await using stage = new Stage();
+  const service = await stage.service();
+  const options = { runtime: runtimeName, command: [program] };
+  const server = await startServerProcess(options);
+  await using _server = server.program;
+  const client = await startClientProcess({ ...options, serverPort: server.port, localPort: service.port });
+  await using _client = client.program;
+  await checkBothWays(client.publicPort, new Pattern(16 * MIB));
+  await checkHalfClose(service, client.publicPort, 4 * MIB);
+}
 
 for (const { name, skip, compile } of PACKAGINGS) {
   test(`${name} makes one file that runs by itself`, async () => {
@@ -26,6 +43,7 @@ for (const { name, skip, compile } of PACKAGINGS) {
       const unknown = await run([program, "no-such-command"], { cwd: folder });
       assert.notEqual(unknown.code, 0);
       assert.match(unknown.output, /no-such-command/);
+      await checkTunnel(program);
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -58,6 +58,8 @@ export function programCommand(runtime: RuntimeName): string[] {
 export interface StartProgramOptions {
   /** What it runs on. */
   readonly runtime: RuntimeName;
+  /** The program, in place of the one from source, for instance a compiled one. */
+  readonly command?: readonly string[];
   /** Arguments put behind the ones that the test's helper chose. */
   readonly args?: readonly string[];
   /** The token, in the environment. @default TOKEN */
@@ -66,11 +68,11 @@ export interface StartProgramOptions {
 
 /** Starts the program with any arguments. */
 export function startProgram(args: readonly string[], options: StartProgramOptions): ChildProgram {
-  const { runtime, token = TOKEN } = options;
+  const { runtime, command = programCommand(runtime), token = TOKEN } = options;
   const child: ChildProgramOptions = {
     env: { FERROTUNNEL_TOKEN: token, FERROTUNNEL_ADMIN_TOKEN: ADMIN_TOKEN },
   };
-  return new ChildProgram([...programCommand(runtime), ...args, ...options.args ?? []], child);
+  return new ChildProgram([...command, ...args, ...options.args ?? []], child);
 }
 
 /** Options of {@linkcode startServerProcess}. */

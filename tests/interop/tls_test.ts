@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "../harness.ts";
+import { runtimeName, test } from "../harness.ts";
 import { until } from "../support/deadline.ts";
 import { missing } from "../support/programs.ts";
 import { type Certificates, type Identity, makeCertificates } from "../runtime/_certificates.ts";
@@ -60,6 +60,11 @@ for (const mutual of [false, true]) {
     await assertServed(bed, ours.visitors);
   }, { skip });
 
+  // See docs/interop.md: the bytes come, but as late as the next heartbeat.
+  const heldBack = mutual && runtimeName === "bun"
+    ? "Bun's TLS often holds back the last record of the Rust server until more arrives"
+    : undefined;
+
   test(`A client of ours on the Rust server over ${kind}`, async () => {
     await using bed = new Bed();
     const { ca, server: identity, client } = certificates();
@@ -72,7 +77,7 @@ for (const mutual of [false, true]) {
     });
     await connected(ours);
     await assertServed(bed, { port: visitorsPort });
-  }, { skip });
+  }, { skip: skip ?? heldBack });
 }
 
 test("A Rust client refuses our server when another authority has signed its certificate", async () => {

@@ -68,7 +68,7 @@ function facts(results: Results): string {
 function noise(load: number, cores: number): string {
   const share = load / cores;
   if (share < 0.1) return "(an idle machine)";
-  return share < 0.5 ? "(others were working, too)" : "(others were busy, too: a rough impression at best)";
+  return share < 0.5 ? "(other programs ran, too)" : "(other programs were busy: a rough impression at best)";
 }
 
 function isNoCost({ id }: Measure): boolean {

@@ -38,7 +38,15 @@ function results(changes: Partial<Results> = {}): Results {
 
 test("report() says where and with what the figures were taken", () => {
   const text = report(results());
-  for (const fact of ["abc1234", "2030-01-02", "Abacus, 2 cores, 8.0 GB", "deno 2.0.0", "other programs were busy"]) {
+  for (
+    const fact of [
+      "abc1234",
+      "2030-01-02",
+      "Abacus, 2 cores, 8.0 GB",
+      "deno 2.0.0",
+      "other programs were busy",
+    ]
+  ) {
     assert.ok(text.includes(fact), fact);
   }
 });

@@ -4,7 +4,8 @@
  * @module
  */
 import type { AdminEndpoint } from "../admin/mod.ts";
-import { type AdminSettings, formatAddress } from "../config/mod.ts";
+import type { AdminSettings } from "../config/mod.ts";
+import { formatAddress } from "../format_address.ts";
 import type { Logger } from "../log.ts";
 import { adminTarget, type Observable } from "./admin_target.ts";
 import type { CliContext } from "./context.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 import { Command } from "@commander-js/extra-typings";
-import { formatAddress, resolveServer } from "../config/mod.ts";
+import { resolveServer } from "../config/mod.ts";
+import { formatAddress } from "../format_address.ts";
 import type { RunningServer } from "../app/server.ts";
 import { type CliContext, loadFrom, startLogging, tokenFromPrompt } from "./context.ts";
 import { addSettings } from "./options.ts";

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { escapeControls, formatAddress } from "../config/mod.ts";
+import { escapeControls } from "../config/mod.ts";
+import { formatAddress } from "../format_address.ts";
 import type { ClientEvent } from "../tunnel/events.ts";
 import type { ServiceOptions } from "../tunnel/options.ts";
 

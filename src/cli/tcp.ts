@@ -4,7 +4,8 @@
  * @module
  */
 import { Command } from "@commander-js/extra-typings";
-import { escapeControls, formatAddress, parseAddress } from "../config/mod.ts";
+import { escapeControls, parseAddress } from "../config/mod.ts";
+import { formatAddress } from "../format_address.ts";
 import { runClient } from "./client.ts";
 import type { CliContext } from "./context.ts";
 import { UsageError } from "./exit.ts";

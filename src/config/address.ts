@@ -77,17 +77,6 @@ export function isHost(text: string, ipOnly = false): boolean {
 }
 
 /**
- * Writes an address so that {@linkcode parseAddress} reads it back.
- *
- * @param address The address.
- * @returns Its text, IPv6 in brackets.
- */
-export function formatAddress(address: SocketAddress): string {
-  const host = address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname;
-  return `${host}:${address.port}`;
-}
-
-/**
  * Whether only this machine can reach an address that is bound here.
  *
  * @param hostname An IP address.

@@ -19,7 +19,7 @@
  *
  * @module
  */
-export { formatAddress, isLoopback, parseAddress, type ParseAddressOptions } from "./address.ts";
+export { isLoopback, parseAddress, type ParseAddressOptions } from "./address.ts";
 export { escapeControls, TOKEN_EXPECTED, TOKEN_PATTERN } from "./fields.ts";
 export { type ConfigSources, loadConfig, type LoadedConfig, recognizeRole } from "./load.ts";
 export type { Entry } from "./merge.ts";

@@ -14,7 +14,8 @@ import {
   DEFAULT_SERVER_LIMITS,
   DEFAULT_SERVICE_HOST,
 } from "../tunnel/options.ts";
-import { formatAddress, formatPortRange } from "./address.ts";
+import { formatAddress } from "../format_address.ts";
+import { formatPortRange } from "./address.ts";
 import {
   address,
   choice,

@@ -9,7 +9,7 @@ import type { Counters } from "../observe/counters.ts";
 import type { Connection, Runtime, SocketAddress } from "../runtime/types.ts";
 import { Relay, type RelayEnvironment } from "../tunnel/relay.ts";
 import type { VisitorPort, VisitorTarget } from "../tunnel/service_binder.ts";
-import { formatAddress } from "../tunnel/status.ts";
+import { formatAddress } from "../format_address.ts";
 
 /** Options of a {@linkcode TcpIngress}. */
 export interface TcpIngressOptions {

@@ -15,9 +15,3 @@ export function socketAddress(hostname: string | undefined, port: number | undef
   const mapped = hostname === undefined ? null : MAPPED_IPV4.exec(hostname);
   return { hostname: mapped?.[1] ?? hostname ?? "", port: port ?? 0 };
 }
-
-/** `host:port`, with brackets around an IPv6 address. */
-export function formatAddress(address: SocketAddress): string {
-  const { hostname, port } = address;
-  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
-}

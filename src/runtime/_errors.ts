@@ -4,7 +4,7 @@
  * @module
  */
 import { describeError, TunnelError } from "../errors.ts";
-import { formatAddress } from "./_address.ts";
+import { formatAddress } from "../format_address.ts";
 import type { SocketAddress } from "./types.ts";
 
 const CONNECT_HINTS: Readonly<Record<string, string>> = {

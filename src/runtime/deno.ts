@@ -4,7 +4,8 @@
  * @module
  */
 import { TunnelError } from "../errors.ts";
-import { formatAddress, socketAddress } from "./_address.ts";
+import { formatAddress } from "../format_address.ts";
+import { socketAddress } from "./_address.ts";
 import { DenoConnection } from "./_deno_connection.ts";
 import { connectError, connectTimeout, listenError, toError } from "./_errors.ts";
 import { askForPlace, handOver } from "./_hand_over.ts";

@@ -20,7 +20,5 @@ import { bunRuntime } from "./bun.ts";
 import { denoRuntime } from "./deno.ts";
 import type { Runtime } from "./types.ts";
 
-export { formatAddress } from "./_address.ts";
-
 /** Chosen once, when the program starts. Neither implementation touches the other's globals by being loaded. */
 export const runtime: Runtime = "Deno" in globalThis ? denoRuntime : bunRuntime;

@@ -9,7 +9,7 @@ import { isIP } from "node:net";
 import { checkServerIdentity } from "node:tls";
 import type { ConnectionOptions, TlsOptions as NodeTlsOptions } from "node:tls";
 import { describeError, TunnelError } from "../errors.ts";
-import { formatAddress } from "./_address.ts";
+import { formatAddress } from "../format_address.ts";
 import type { ConnectOptions, SocketAddress, TlsOptions } from "./types.ts";
 
 /**

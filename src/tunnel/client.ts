@@ -30,7 +30,8 @@ import {
   type ServiceOptions,
 } from "./options.ts";
 import { SessionGroup } from "./session_group.ts";
-import { type ClientStatus, formatAddress } from "./status.ts";
+import { formatAddress, formatHost } from "../format_address.ts";
+import type { ClientStatus } from "./status.ts";
 
 /** What a client runs on. */
 export interface ClientDependencies {
@@ -359,6 +360,6 @@ function defaultTunnelId(hostname: string, services: readonly ServiceOptions[]):
 
 /** A server that does not know its public name answers with the address it is bound to, which may be "any". */
 function withDialledHost(publicUrl: string, hostname: string): string {
-  const dialled = hostname.includes(":") ? `[${hostname}]` : hostname;
+  const dialled = formatHost(hostname);
   return publicUrl.replace(/^(\w+:\/\/)(0\.0\.0\.0|\[::\])(?=[:/]|$)/, `$1${dialled}`);
 }

@@ -18,7 +18,7 @@ import type { ClientLimits, ServiceOptions } from "./options.ts";
 import { Relay } from "./relay.ts";
 import { PROTOCOL_VERSION } from "./server_session.ts";
 import { Slots } from "./slots.ts";
-import { formatAddress } from "./status.ts";
+import { formatAddress } from "../format_address.ts";
 
 /** What a session of the client needs of the client. */
 export interface ClientSessionHost {

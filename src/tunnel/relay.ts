@@ -34,8 +34,6 @@ export interface RelayOptions {
   readonly onSocketClosed?: () => void;
   /** Called when the stream ends before it was joined. */
   readonly onStreamClosed?: () => void;
-  /** Called when the peer has accepted the stream. */
-  readonly onAccepted?: () => void;
 }
 
 /**
@@ -216,7 +214,7 @@ class SocketWriter implements StreamHandler {
   }
 
   accepted(): void {
-    this.#options.onAccepted?.();
+    // Nothing waits for that: what a visitor sends goes ahead of the answer, within the window.
   }
 
   close(reason: CloseReason | undefined): void {

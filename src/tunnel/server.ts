@@ -32,7 +32,8 @@ import {
 } from "./service_binder.ts";
 import { type Identity, sameIdentity } from "./services.ts";
 import { SessionGroup } from "./session_group.ts";
-import { formatAddress, type ServerStatus } from "./status.ts";
+import { formatAddress } from "../format_address.ts";
+import type { ServerStatus } from "./status.ts";
 
 /** What a server runs on. */
 export interface ServerDependencies {

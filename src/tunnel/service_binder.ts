@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { formatAddress } from "../format_address.ts";
 import { describeError, TunnelError } from "../errors.ts";
 import type { SocketAddress } from "../runtime/types.ts";
 import type { Register, RegisterAck, RegisterStatus } from "../wire/messages.ts";
@@ -106,7 +107,7 @@ export class ServiceBinder {
     try {
       const address = await this.#register(session, message);
       const hostname = this.#options.publicHost ?? address.hostname;
-      const publicUrl = `tcp://${hostname.includes(":") ? `[${hostname}]` : hostname}:${address.port}`;
+      const publicUrl = `tcp://${formatAddress({ hostname, port: address.port })}`;
       return { type: "register_ack", publicUrl, status: "success", address };
     } catch (error) {
       const status = error instanceof Refusal ? error.status : "quota_exceeded";

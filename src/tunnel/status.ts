@@ -3,8 +3,6 @@
  *
  * @module
  */
-import type { SocketAddress } from "../runtime/types.ts";
-
 /** A server's state. */
 export interface ServerStatus {
   /** Tells it from a client's. */
@@ -66,9 +64,4 @@ export interface ClientStatus {
     /** Why the server refused it. */
     readonly error: string | undefined;
   }[];
-}
-
-/** "host:port", with brackets around IPv6. */
-export function formatAddress({ hostname, port }: SocketAddress): string {
-  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import {
-  formatAddress,
   formatPortRange,
   isHost,
   isLoopback,
@@ -8,6 +7,7 @@ import {
   type ParseAddressOptions,
   parsePortRange,
 } from "../../src/config/address.ts";
+import { formatAddress } from "../../src/format_address.ts";
 import { test } from "../harness.ts";
 
 const GOOD: [string, ParseAddressOptions, string, number][] = [

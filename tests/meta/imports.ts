@@ -20,6 +20,7 @@ interface Layer {
 
 const BASE = [
   "src/errors.ts",
+  "src/format_address.ts",
   "src/clock.ts",
   "src/spawn.ts",
   "src/log.ts",
@@ -34,6 +35,7 @@ const INGRESS = [...TUNNEL, "src/tunnel/"];
 /** From left to right; the first whose `at` fits is a file's layer. */
 export const LAYERS: readonly Layer[] = [
   { at: "src/errors.ts", from: [] },
+  { at: "src/format_address.ts", from: [] },
   { at: "src/clock.ts", from: [] },
   { at: "src/spawn.ts", from: [] },
   { at: "src/log.ts", from: [], packages: ["@logtape/logtape"] },

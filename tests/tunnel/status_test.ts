@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { hostname } from "node:os";
-import { formatAddress } from "../../src/tunnel/status.ts";
+import { formatAddress } from "../../src/format_address.ts";
 import { test } from "../harness.ts";
 import { portOf, service, sharedService, until, World } from "./world.ts";
 

@@ -35,14 +35,14 @@ export function holdableStreams(wanted: number, maxFiles: number): number {
 export function idleMeasures(streams: number): readonly Measure[] {
   return (["server", "client"] as const).flatMap((side): Measure[] => [
     {
-      id: `idle-${side}`,
+      id: `idle-${streams}-${side}`,
       label: `memory of the ${side} with ${streams} idle streams, MB`,
       better: "less",
       digits: 0,
     },
     {
-      id: `idle-${side}-stream`,
-      label: `memory of the ${side} for one of them, KB`,
+      id: `idle-${streams}-${side}-stream`,
+      label: `memory of the ${side} for one of ${streams}, KB`,
       better: "less",
       digits: 1,
     },
@@ -74,7 +74,8 @@ export async function measureIdle(
   return Object.fromEntries(
     sides.flatMap(([side], index) => {
       const [less = NaN, more = NaN] = [before[index], during[index]];
-      return [[`idle-${side}`, more / 1e6], [`idle-${side}-stream`, (more - less) / 1e3 / streams]];
+      const id = `idle-${streams}-${side}`;
+      return [[id, more / 1e6], [`${id}-stream`, (more - less) / 1e3 / streams]];
     }),
   );
 }

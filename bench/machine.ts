@@ -5,7 +5,7 @@
  */
 import { cpus, loadavg, release, totalmem, type } from "node:os";
 import { findBun, findDeno, findOnPath, run } from "../scripts/tools.ts";
-import type { RuntimeName } from "./arguments.ts";
+import type { PeerName, RuntimeName } from "./arguments.ts";
 import type { FoundPeers } from "./targets/mod.ts";
 
 /** A machine as it was during a run. */
@@ -19,6 +19,9 @@ export interface Machine {
   /** Mean number of processes that wanted to run in the minute before the run: 0 on an idle machine. */
   readonly loadBefore: number;
 }
+
+/** Peers whose own name would not tell them from this project. */
+const PEER_LABELS: Readonly<Partial<Record<PeerName, string>>> = { ferrotunnel: "ferrotunnel (Rust)" };
 
 /** Describes this machine. */
 export function describeMachine(): Machine {
@@ -54,15 +57,16 @@ export async function describeVersions(
   peers: FoundPeers,
 ): Promise<Record<string, string>> {
   const versions: Record<string, string> = {};
-  const ask = async (name: string, program: string | undefined): Promise<void> => {
+  const ask = async (name: string, program: string | undefined, flag = "--version"): Promise<void> => {
     if (program === undefined) return;
-    const { code, output } = await run([program, "--version"], { deadlineMs: 10_000 });
+    const { code, output } = await run([program, flag], { deadlineMs: 10_000 });
     versions[name] = code === 0 ? versionIn(output) : "unknown";
   };
   if (runtimes.includes("deno")) await ask("deno", findDeno());
   if (runtimes.includes("bun")) await ask("bun", findBun());
-  for (const [name, program] of peers) await ask(name, program);
+  for (const [name, programs] of peers) await ask(PEER_LABELS[name] ?? name, programs[0]);
   await ask("cc", findOnPath("cc"));
+  await ask("nginx", findOnPath("nginx"), "-v");
   return versions;
 }
 

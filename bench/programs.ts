@@ -23,6 +23,8 @@ const TICKS_PER_SECOND = 100;
 export interface ProgramOptions {
   /** Variables put over those of this process. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Command that starts it somewhere else, such as on another host. @default none */
+  readonly within?: readonly string[];
 }
 
 /** A process that was started. */
@@ -40,8 +42,8 @@ export class Program {
    * @param options Its environment.
    */
   constructor(command: readonly string[], options: ProgramOptions = {}) {
-    const [program = "", ...args] = command;
-    this.#name = program;
+    const [program = "", ...args] = [...options.within ?? [], ...command];
+    this.#name = command[0] ?? "";
     this.#child = spawn(program, args, {
       env: { ...cleanEnvironment(), ...options.env },
       stdio: ["pipe", "pipe", "pipe"],
@@ -70,6 +72,11 @@ export class Program {
     return this.#child.pid ?? 0;
   }
 
+  /** Whether it is known to have ended. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   /** Resolves with the exit code, -1 when it was killed or could not be started. */
   get exited(): Promise<number> {
     return this.#exit.promise;
@@ -78,6 +85,11 @@ export class Program {
   /** The last lines of its standard error, or of its output when there is none. */
   get log(): string {
     return (this.#log.length > 0 ? this.#log : this.#lines.slice(-LOG_LINES)).join("\n");
+  }
+
+  /** The lines of its standard output that nobody waited for. */
+  get output(): string {
+    return this.#lines.join("\n");
   }
 
   /** Ends its standard input. */
@@ -176,6 +188,23 @@ export class Programs {
   /** Ends all that still run. */
   async endAll(): Promise<void> {
     await Promise.all([...this.#running].map((program) => program.end()));
+  }
+
+  /**
+   * Does something, and ends what it had started when it fails.
+   *
+   * @param run What to do; nothing else may be started meanwhile.
+   * @throws What it throws.
+   */
+  async allOrNothing<Result>(run: () => Promise<Result>): Promise<Result> {
+    const before = new Set(this.#running);
+    try {
+      return await run();
+    } catch (error) {
+      const started = [...this.#running].filter((program) => !before.has(program));
+      await Promise.all(started.map((program) => program.end()));
+      throw error;
+    }
   }
 
   /** Kills all that still run, without waiting. */

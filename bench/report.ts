@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { LINE } from "./hosts.ts";
 import { COST_SUFFIX, type Failure, type Measure, type MeasuredTarget, type Results } from "./results.ts";
 import { median, ratio, spread } from "./statistics.ts";
 import { markdownTable } from "./table.ts";
@@ -13,40 +14,56 @@ const END = "<!-- end -->";
 /** Where nothing was measured. */
 const NOTHING = "–";
 
+/** A section of the report. */
+interface Section {
+  readonly title: string;
+  readonly measures: readonly Measure[];
+  readonly columns: readonly MeasuredTarget[];
+  /** What the others are compared with. */
+  readonly rathole: MeasuredTarget | undefined;
+}
+
 /**
  * Sets the results: the figures, then how they compare with rathole and with no tunnel.
  *
  * @param results A run.
  */
 export function report(results: Results): string {
-  const plain = results.targets.filter(({ tls }) => !tls);
-  const none = plain.find(({ id }) => id === "none");
-  const groups = [
-    { title: "Without TLS", columns: plain, rathole: plain.find(({ id }) => id === "rathole") },
-    {
-      title: "With TLS between client and server",
-      columns: results.targets.filter(({ tls }) => tls),
-      rathole: results.targets.find(({ id }) => id === "rathole-tls"),
-    },
-  ];
-  const parts = groups.filter(({ columns }) => columns.length > 0).flatMap(({ title, columns, rathole }) => [
+  const none = results.targets.find(({ id }) => id === "none");
+  const parts = sectionsOf(results).flatMap(({ title, measures, columns, rathole }) => [
     `### ${title}`,
-    table(results.measures, columns, figure),
-    ...comparison(
-      "Ratio to rathole of the same table, in the same rounds:",
-      results.measures,
-      columns,
-      rathole,
-    ),
+    table(measures, columns, figure),
+    ...comparison("Ratio to rathole of the same table, in the same rounds:", measures, columns, rathole),
     // Without a tunnel the processor's time is that of the load: nothing to compare a tunnel's own with.
-    ...comparison(
-      "Ratio to no tunnel, in the same rounds:",
-      results.measures.filter(isNoCost),
-      columns,
-      none,
-    ),
+    ...comparison("Ratio to no tunnel, in the same rounds:", measures.filter(isNoCost), columns, none),
   ]);
   return [facts(results), ...parts, ...failures(results.failures)].join("\n\n") + "\n";
+}
+
+/** Those in which something was measured, with the columns in which something was. */
+function sectionsOf({ measures, targets }: Results): readonly Section[] {
+  const plain = targets.filter(({ tls }) => !tls);
+  const secure = targets.filter(({ tls }) => tls);
+  const all = [
+    { title: "Without TLS", columns: plain, name: "loopback" },
+    { title: "With TLS between client and server", columns: secure, name: "loopback" },
+    { title: "HTTP", columns: plain, name: "http" },
+    { title: `Over a line of ${lineText()}`, columns: plain, name: "line" },
+    { title: "Coming up", columns: plain, name: "start" },
+  ];
+  return all.map(({ title, columns, name }) => {
+    const own = measures.filter(({ section = "loopback" }) => section === name);
+    return {
+      title,
+      measures: own,
+      columns: columns.filter(({ samples }) => own.some(({ id }) => (samples[id] ?? []).length > 0)),
+      rathole: columns.find(({ id }) => /^rathole(-tls)?$/.test(id)),
+    };
+  }).filter(({ columns }) => columns.length > 0);
+}
+
+function lineText(): string {
+  return `${LINE.bitsPerSecond / 1e6} Mbit/s and ${LINE.delayMs * 2} ms`;
 }
 
 /** The lines about the run as a whole. */
@@ -61,7 +78,11 @@ function facts(results: Results): string {
     `${results.quick ? ", --quick" : ""}`,
     `- ${machine.cpu}, ${machine.cores} cores, ${gigabytes} GB, ${machine.kernel}`,
     `- load before the run: ${machine.loadBefore.toFixed(2)} ${noise(machine.loadBefore, machine.cores)}`,
-    `- ${versions}; load in ${results.load}`,
+    `- ${versions}; load in ${results.load}; HTTP: ${results.web}`,
+    ...results.missing.length === 0
+      ? []
+      : [`- not found on the PATH, so skipped: ${results.missing.join(", ")}`],
+    ...results.leftOut.map((reason) => `- left out: ${reason}`),
   ].join("\n");
 }
 

@@ -8,6 +8,9 @@ import type { Machine } from "./machine.ts";
 /** Ends the ids of the measures that tell processor time. */
 export const COST_SUFFIX = "-cpu";
 
+/** The parts of the tables: on this machine, HTTP, over a line, and coming up. */
+export type SectionName = "loopback" | "http" | "line" | "start";
+
 /** A row of the tables. */
 export interface Measure {
   readonly id: string;
@@ -17,6 +20,8 @@ export interface Measure {
   readonly better: "more" | "less";
   /** Decimal places in the tables. */
   readonly digits: number;
+  /** The tables that it stands in. @default "loopback" */
+  readonly section?: SectionName;
 }
 
 /** A column of the tables. */
@@ -50,8 +55,14 @@ export interface Results {
   readonly versions: Readonly<Record<string, string>>;
   /** What the load is written in. */
   readonly load: "C" | "TypeScript";
+  /** Who sent HTTP requests to whom. */
+  readonly web: string;
+  /** Peers that were not found. */
+  readonly missing: readonly string[];
+  /** What could not be measured on this machine, and why. */
+  readonly leftOut: readonly string[];
   readonly quick: boolean;
-  /** Rounds that were done. */
+  /** Rounds that were done, the least of all parts. */
   readonly rounds: number;
   readonly sampleMs: number;
   /** Seconds the whole run took. */

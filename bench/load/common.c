@@ -1,6 +1,9 @@
 #define _GNU_SOURCE
 #include "common.h"
 
+#include <arpa/inet.h>
+#include <endian.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdarg.h>
@@ -9,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -45,6 +49,55 @@ void fail(const char *format, ...) {
 void no_delay(int fd) {
   int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+double now_seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+struct sockaddr_in parse_place(const char *place) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  const char *colon = strchr(place, ':'), *port = colon == NULL ? place : colon + 1;
+  char host[16] = "";
+  if (colon != NULL) {
+    size_t length = (size_t)(colon - place);
+    if (length < sizeof host) memcpy(host, place, length);
+    if (inet_pton(AF_INET, host, &address.sin_addr) != 1) fail("Not an address: %s", place);
+  }
+  address.sin_port = htons((uint16_t)atoi(port));
+  return address;
+}
+
+int dial(const char *place) {
+  struct sockaddr_in address = parse_place(place);
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) fail("Cannot make a socket: %s", strerror(errno));
+  if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+    fail("Cannot connect to %s: %s", place, strerror(errno));
+  }
+  no_delay(fd);
+  fail_when_stalled(fd);
+  return fd;
+}
+
+void write_header(unsigned char *header, char operation, uint64_t seed, uint64_t count) {
+  seed = htole64(seed);
+  count = htole64(count);
+  header[0] = (unsigned char)operation;
+  memcpy(header + 1, &seed, sizeof seed);
+  memcpy(header + 9, &count, sizeof count);
+}
+
+int compare_times(const void *one, const void *other) {
+  float a = *(const float *)one, b = *(const float *)other;
+  return (a > b) - (a < b);
+}
+
+double percentile(const float *sorted, size_t count, size_t thousandths) {
+  size_t rank = (count * thousandths + 999) / 1000;
+  return (double)sorted[rank == 0 ? 0 : rank - 1];
 }
 
 void fail_when_stalled(int fd) {

@@ -5,6 +5,7 @@
 #ifndef LOAD_COMMON_H
 #define LOAD_COMMON_H
 
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +28,14 @@ void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)
 
 void no_delay(int fd);
 
+double now_seconds(void);
+
+/* Where a visitor connects: "PORT" of this machine, or "A.B.C.D:PORT". */
+struct sockaddr_in parse_place(const char *place);
+
+/* Connects, or fails. */
+int dial(const char *place);
+
 /* Makes a read or write that stands still for 10 seconds fail. */
 void fail_when_stalled(int fd);
 
@@ -43,11 +52,33 @@ uint64_t receive_pattern(int fd, uint64_t seed, uint64_t count, int *ended);
 
 pthread_t start_thread(void *(*run)(void *), void *argument);
 
-/* The commands; visitors take a port of this machine. */
-void serve(void);
-void bulk(char operation, int port, uint64_t bytes, int streams);
-void ping(int port, double seconds);
-void connect_anew(int port, double seconds, int lanes);
-void idle(int port, int count);
+/* The header that a visitor sends first. */
+void write_header(unsigned char *header, char operation, uint64_t seed, uint64_t count);
+
+/* Of times in microseconds. */
+int compare_times(const void *one, const void *other);
+
+/* The least value that at least `share` of all values do not exceed; in thousandths, to stay exact. */
+double percentile(const float *sorted, size_t count, size_t thousandths);
+
+/* What the service answers to every request. */
+extern const char HTTP_BODY[];
+
+/* A whole request, for the host name that every tunnel is told. */
+extern const char HTTP_REQUEST[];
+
+/* Reads one response; gives 0 when the connection ended before its first byte. */
+int read_response(int fd);
+
+/* The commands; every place is one for `parse_place`. */
+void serve(const char *address);
+void bulk(char operation, const char *place, uint64_t bytes, int streams);
+void ping(const char *place, double seconds, int warm_up);
+void connect_anew(const char *place, double seconds, int lanes);
+void request(const char *place, double seconds, int lanes);
+void idle(const char *place, int count);
+void until(const char *what, const char *place, double seconds);
+void run_line(double bits_per_second, double delay_seconds, double queue_bytes);
+void run_within(const char *network, char **command) __attribute__((noreturn));
 
 #endif

@@ -16,6 +16,9 @@ export const HEADER_BYTES = 17;
 /** Sent after a bulk transfer, and answered: a surplus byte would show in its place. */
 export const END: number = "E".charCodeAt(0);
 
+/** Where a visitor connects: a port of this machine, or `ADDRESS:PORT`. */
+export type PlaceText = string;
+
 /** A transfer that stands still for so long has failed. */
 const STALL_MS = 10_000;
 
@@ -35,14 +38,15 @@ export class Peer {
   }
 
   /**
-   * Connects to a port of this machine.
+   * Connects.
    *
-   * @param port The port.
+   * @param place Where.
    * @throws {Error} when nobody listens there.
    */
-  static dial(port: number): Promise<Peer> {
+  static dial(place: PlaceText): Promise<Peer> {
     const { promise, resolve, reject } = Promise.withResolvers<Peer>();
-    const socket = connect({ host: "127.0.0.1", port });
+    const [port = "", host = "127.0.0.1"] = place.split(":").reverse();
+    const socket = connect({ host, port: Number(port) });
     socket.once("error", reject);
     socket.once("connect", () => resolve(new Peer(socket)));
     return promise;

@@ -1,5 +1,6 @@
 /* The service: bulk streams have a thread each, everything else is echoed by one loop. */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,28 @@ struct guest {
   int fd;
   size_t header_got;
   unsigned char header[HEADER_BYTES];
+  /* How much of a request's last four bytes has come. */
+  size_t end_got;
 };
+
+/* Answers every request that ends in these bytes; gives 0 when the guest does not take the answer. */
+static int answer_requests(struct guest *guest, const unsigned char *bytes, size_t count) {
+  static const char end[] = "\r\n\r\n";
+  static char response[256];
+  static size_t size;
+  if (size == 0) {
+    size = (size_t)snprintf(response, sizeof response, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
+                            strlen(HTTP_BODY), HTTP_BODY);
+  }
+  for (size_t i = 0; i < count; i++) {
+    if (bytes[i] == (unsigned char)end[guest->end_got]) guest->end_got++;
+    else guest->end_got = bytes[i] == '\r';
+    if (guest->end_got < 4) continue;
+    guest->end_got = 0;
+    if (send(guest->fd, response, size, MSG_NOSIGNAL) != (ssize_t)size) return 0;
+  }
+  return 1;
+}
 
 static void *serve_bulk(void *argument) {
   struct guest *guest = argument;
@@ -54,6 +76,7 @@ static int serve_guest(int loop, struct guest *guest) {
     guest->header_got += (size_t)got;
     if (guest->header_got < HEADER_BYTES) return 1;
     if (guest->header[0] == 'e') return 1;
+    if (guest->header[0] == 'G') return answer_requests(guest, guest->header, HEADER_BYTES);
     if (guest->header[0] != 'u' && guest->header[0] != 'd') return 0;
     epoll_ctl(loop, EPOLL_CTL_DEL, guest->fd, NULL);
     fcntl(guest->fd, F_SETFL, fcntl(guest->fd, F_GETFL) & ~O_NONBLOCK);
@@ -64,6 +87,7 @@ static int serve_guest(int loop, struct guest *guest) {
   ssize_t got = recv(guest->fd, buffer, sizeof buffer, 0);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return 1;
   if (got <= 0) return 0;
+  if (guest->header[0] == 'G') return answer_requests(guest, (unsigned char *)buffer, (size_t)got);
   return send(guest->fd, buffer, (size_t)got, MSG_NOSIGNAL) == got;
 }
 
@@ -80,9 +104,10 @@ static void accept_guests(int loop, int listener) {
   }
 }
 
-void serve(void) {
+void serve(const char *at) {
   static struct guest input, listener;
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  struct sockaddr_in address = {.sin_family = AF_INET};
+  if (inet_pton(AF_INET, at, &address.sin_addr) != 1) fail("Not an address: %s", at);
   socklen_t size = sizeof address;
   listener.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (bind(listener.fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(listener.fd, 4096) != 0) {

@@ -6,12 +6,17 @@
 import { Buffer } from "node:buffer";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import process from "node:process";
+import { HTTP_BODY } from "./http.ts";
 import { END, HEADER_BYTES, Peer } from "./peer.ts";
 
-/** Serves until standard input ends; prints the port first. */
-export function serve(): void {
+/**
+ * Serves until standard input ends; prints the port first.
+ *
+ * @param host Where to listen.
+ */
+export function serve(host: string): void {
   const server = createServer({ pauseOnConnect: false }, (socket) => void serveGuest(socket));
-  server.listen({ host: "127.0.0.1", port: 0, backlog: 4096 }, () => {
+  server.listen({ host, port: 0, backlog: 4096 }, () => {
     const { port } = server.address() as AddressInfo;
     console.log(JSON.stringify({ port }));
   });
@@ -27,6 +32,7 @@ async function serveGuest(socket: Socket): Promise<void> {
     const seed = Number(header.readBigUInt64LE(1));
     const count = Number(header.readBigUInt64LE(9));
     if (operation === "e") await echo(peer);
+    if (operation === "G") await answerRequests(peer, header.toString("latin1"));
     if (operation === "u") {
       const right = await peer.receivePattern(seed, count);
       const answer = Buffer.alloc(8);
@@ -50,5 +56,19 @@ async function echo(peer: Peer): Promise<void> {
     const bytes = await peer.receiveSome();
     if (bytes === undefined) return;
     await peer.send(bytes);
+  }
+}
+
+/** Answers a request that began with `begin`, and all that follow. */
+async function answerRequests(peer: Peer, begin: string): Promise<void> {
+  const response = `HTTP/1.1 200 OK\r\nContent-Length: ${HTTP_BODY.length}\r\n\r\n${HTTP_BODY}`;
+  let text = begin;
+  for (;;) {
+    const heads = text.split("\r\n\r\n");
+    text = heads.pop() ?? "";
+    if (heads.length > 0) await peer.send(Buffer.from(response.repeat(heads.length)));
+    const more = await peer.receiveSome();
+    if (more === undefined) return;
+    text += more.toString("latin1");
   }
 }

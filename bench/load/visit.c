@@ -3,29 +3,20 @@
 #include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common.h"
 
 enum {
   PING_BYTES = 64,
-  WARM_UP_PINGS = 200,
   /* Connections that are opened at once: fewer than any backlog. */
   BATCH = 32,
 };
-
-static double now_seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 /* CPU seconds of this process so far. */
 static double cpu_seconds(void) {
@@ -35,32 +26,9 @@ static double cpu_seconds(void) {
          (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
-static void write_header(unsigned char *header, char operation, uint64_t seed, uint64_t count) {
-  seed = htole64(seed);
-  count = htole64(count);
-  header[0] = (unsigned char)operation;
-  memcpy(header + 1, &seed, sizeof seed);
-  memcpy(header + 9, &count, sizeof count);
-}
-
-static int dial(int port) {
-  struct sockaddr_in address = {
-      .sin_family = AF_INET,
-      .sin_port = htons((uint16_t)port),
-      .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-  };
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) fail("Cannot make a socket: %s", strerror(errno));
-  if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
-    fail("Cannot connect to port %d: %s", port, strerror(errno));
-  }
-  no_delay(fd);
-  fail_when_stalled(fd);
-  return fd;
-}
-
 struct transfer {
-  int port, number;
+  const char *place;
+  int number;
   char operation;
   uint64_t bytes;
   double end_seconds;
@@ -70,7 +38,7 @@ static pthread_barrier_t start_line;
 
 static void *transfer(void *argument) {
   struct transfer *self = argument;
-  int fd = dial(self->port), ended = 0;
+  int fd = dial(self->place), ended = 0;
   uint64_t seed = 1 + 7919 * (uint64_t)self->number, right = 0;
   unsigned char header[HEADER_BYTES];
   char end = END;
@@ -93,13 +61,13 @@ static void *transfer(void *argument) {
   return NULL;
 }
 
-void bulk(char operation, int port, uint64_t bytes, int streams) {
+void bulk(char operation, const char *place, uint64_t bytes, int streams) {
   struct transfer *transfers = calloc((size_t)streams, sizeof *transfers);
   pthread_t *threads = calloc((size_t)streams, sizeof *threads);
   if (transfers == NULL || threads == NULL) fail("Out of memory");
   pthread_barrier_init(&start_line, NULL, (unsigned)streams + 1);
   for (int i = 0; i < streams; i++) {
-    transfers[i] = (struct transfer){.port = port, .number = i, .operation = operation, .bytes = bytes};
+    transfers[i] = (struct transfer){.place = place, .number = i, .operation = operation, .bytes = bytes};
     threads[i] = start_thread(transfer, &transfers[i]);
   }
   double cpu = cpu_seconds(), start = now_seconds(), end = 0;
@@ -112,26 +80,17 @@ void bulk(char operation, int port, uint64_t bytes, int streams) {
          cpu_seconds() - cpu);
 }
 
-static int compare(const void *one, const void *other) {
-  float a = *(const float *)one, b = *(const float *)other;
-  return (a > b) - (a < b);
-}
-
-/* The least value that at least `share` of all values do not exceed; in thousandths, to stay exact. */
-static double percentile(const float *sorted, size_t count, size_t thousandths) {
-  size_t rank = (count * thousandths + 999) / 1000;
-  return (double)sorted[rank == 0 ? 0 : rank - 1];
-}
-
-void ping(int port, double seconds) {
+void ping(const char *place, double seconds, int warm_up) {
   size_t count = 0, room = 1 << 16;
   float *times = malloc(room * sizeof *times);
   unsigned char header[HEADER_BYTES], answer[PING_BYTES];
-  int fd = dial(port);
-  double end = 0;
+  int fd = dial(place);
+  double end = 0, begun = now_seconds();
   write_header(header, 'e', 0, 0);
   if (times == NULL || !send_all(fd, header, sizeof header)) fail("Cannot begin");
-  for (int warm_up = WARM_UP_PINGS;; warm_up--) {
+  for (;; warm_up--) {
+    /* Not longer than what is measured: a slow line, or a tunnel that lets a small stream wait, would take for ever. */
+    if (warm_up > 0 && now_seconds() - begun > seconds) warm_up = 0;
     const unsigned char *message = pattern + (count * 61 + (size_t)(warm_up & 0xff)) % PATTERN_BYTES;
     double start = now_seconds();
     if (warm_up == 0) end = start + seconds;
@@ -145,23 +104,23 @@ void ping(int port, double seconds) {
     if (stop >= end) break;
   }
   close(fd);
-  qsort(times, count, sizeof *times, compare);
+  qsort(times, count, sizeof *times, compare_times);
   printf("{\"count\":%zu,\"p50Us\":%.1f,\"p99Us\":%.1f,\"p999Us\":%.1f}\n", count, percentile(times, count, 500),
          percentile(times, count, 990), percentile(times, count, 999));
 }
 
 struct lane {
-  int port;
+  const char *place;
   double end_seconds;
   uint64_t count;
 };
 
 /* Dials, and sends the header of an echo and one byte. */
-static int open_echo(int port, unsigned char byte) {
+static int open_echo(const char *place, unsigned char byte) {
   unsigned char request[HEADER_BYTES + 1];
   write_header(request, 'e', 0, 0);
   request[HEADER_BYTES] = byte;
-  int fd = dial(port);
+  int fd = dial(place);
   if (!send_all(fd, request, sizeof request)) fail("Short, a new connection was closed");
   return fd;
 }
@@ -176,25 +135,26 @@ static void *connect_again_and_again(void *argument) {
   struct lane *lane = argument;
   /* A reset leaves no port behind in TIME_WAIT, so that ports do not run out. */
   struct linger reset = {.l_onoff = 1, .l_linger = 0};
-  while (now_seconds() < lane->end_seconds) {
+  /* At least once, however late this thread comes to run. */
+  do {
     unsigned char byte = (unsigned char)lane->count;
-    int fd = open_echo(lane->port, byte);
+    int fd = open_echo(lane->place, byte);
     expect_echo(fd, byte);
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     close(fd);
     lane->count++;
-  }
+  } while (now_seconds() < lane->end_seconds);
   return NULL;
 }
 
-void connect_anew(int port, double seconds, int lanes) {
+void connect_anew(const char *place, double seconds, int lanes) {
   struct lane *all = calloc((size_t)lanes, sizeof *all);
   pthread_t *threads = calloc((size_t)lanes, sizeof *threads);
   if (all == NULL || threads == NULL) fail("Out of memory");
   double start = now_seconds();
   uint64_t count = 0;
   for (int i = 0; i < lanes; i++) {
-    all[i] = (struct lane){.port = port, .end_seconds = start + seconds};
+    all[i] = (struct lane){.place = place, .end_seconds = start + seconds};
     threads[i] = start_thread(connect_again_and_again, &all[i]);
   }
   for (int i = 0; i < lanes; i++) {
@@ -204,12 +164,12 @@ void connect_anew(int port, double seconds, int lanes) {
   printf("{\"count\":%" PRIu64 ",\"seconds\":%.6f}\n", count, now_seconds() - start);
 }
 
-void idle(int port, int count) {
+void idle(const char *place, int count) {
   int *fds = calloc((size_t)count, sizeof *fds);
   if (fds == NULL) fail("Out of memory");
   for (int done = 0; done < count; done += BATCH) {
     int end = done + BATCH < count ? done + BATCH : count;
-    for (int i = done; i < end; i++) fds[i] = open_echo(port, (unsigned char)i);
+    for (int i = done; i < end; i++) fds[i] = open_echo(place, (unsigned char)i);
     for (int i = done; i < end; i++) expect_echo(fds[i], (unsigned char)i);
   }
   printf("{\"open\":%d}\n", count);

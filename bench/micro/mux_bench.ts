@@ -4,10 +4,8 @@
  * @module
  */
 import { Outbox } from "../../src/mux/outbox.ts";
-import { decodeControl, encodeControl } from "../../src/wire/control.ts";
 import { writeDataHeader } from "../../src/wire/frame.ts";
-import { DATA_HEADER_BYTES, FRAME_HEADER_BYTES } from "../../src/wire/limits.ts";
-import type { OpenStream } from "../../src/wire/messages.ts";
+import { DATA_HEADER_BYTES } from "../../src/wire/limits.ts";
 import { FrameParser } from "../../src/wire/parser.ts";
 import { type AnyOutbox, FakeSender } from "../../tests/mux/fake_sender.ts";
 import { SlowOutbox } from "../../tests/mux/slow_outbox.ts";
@@ -50,15 +48,3 @@ for (const [count, payloadBytes] of [[1000, 100], [8, 64 * 1024]] as const) {
   const chunk = frames(count, payloadBytes);
   Deno.bench(`parser, ${count} data frames of ${payloadBytes} bytes`, () => parser.push(chunk));
 }
-
-const opening: OpenStream = {
-  type: "open_stream",
-  streamId: 70_000,
-  protocol: "tcp",
-  headers: [["service", "ssh"], ["visitor", "192.0.2.7:50000"]],
-  bodyHint: undefined,
-  priority: "normal",
-};
-const body = encodeControl(opening).subarray(FRAME_HEADER_BYTES);
-Deno.bench("codec, OpenStream encoded", () => void encodeControl(opening));
-Deno.bench("codec, OpenStream decoded", () => void decodeControl(body));

@@ -3,13 +3,11 @@
  *
  * @module
  */
-import { freePorts, isTaken, untilItCarries, untilTaken } from "./ports.ts";
-import { START_MS, type Surroundings, type Target, type Tunnel } from "./types.ts";
+import { freePorts } from "./ports.ts";
+import { LOOPBACK, START_MS, type Surroundings, type Target, type Tunnel } from "./types.ts";
 
 /** It can listen for clients nowhere else. */
 const CONTROL_PORT = 7835;
-
-const HOST = "127.0.0.1";
 
 /**
  * bore with its default settings.
@@ -26,18 +24,27 @@ export function bore(program: string): Target {
   };
 }
 
-async function startBore(program: string, { programs, servicePort }: Surroundings): Promise<Tunnel> {
+async function startBore(
+  program: string,
+  { programs, server: serverHost, client: clientHost, visitors, servicePort, speaks }: Surroundings,
+): Promise<Tunnel> {
   const [visitorPort] = await freePorts(1);
-  if (visitorPort === undefined) throw new Error("Cannot find a free port");
-  if (await isTaken(CONTROL_PORT)) {
+  const control = { port: CONTROL_PORT, host: serverHost.address };
+  if (await visitors.until("taken", { ...control, withinMs: 0 }).then(() => true, () => false)) {
     throw new Error(`Port ${CONTROL_PORT}, the only one bore can use, is in use`);
   }
   const env = { RUST_LOG: "error" };
-  const server = programs.startWithManyFiles([program, "server", "--bind-addr", HOST], { env });
+  const server = programs.startWithManyFiles(
+    [program, "server", "--bind-addr", serverHost.address, "--bind-tunnels", LOOPBACK],
+    { env, within: serverHost.within },
+  );
   // Its client tries only once.
-  await untilTaken(CONTROL_PORT, START_MS);
-  const service = [String(servicePort), "--local-host", HOST, "--to", HOST, "--port", String(visitorPort)];
-  const client = programs.startWithManyFiles([program, "local", ...service], { env });
-  await untilItCarries(visitorPort, START_MS);
+  await visitors.until("taken", { ...control, withinMs: START_MS });
+  const service = [String(servicePort), "--local-host", LOOPBACK];
+  const client = programs.startWithManyFiles(
+    [program, "local", ...service, "--to", serverHost.address, "--port", String(visitorPort)],
+    { env, within: clientHost.within },
+  );
+  await visitors.until(speaks, { port: visitorPort, withinMs: START_MS });
   return { port: visitorPort, server, client };
 }

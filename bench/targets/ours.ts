@@ -3,14 +3,18 @@
  *
  * @module
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { findBun, findDeno, ROOT } from "../../scripts/tools.ts";
 import type { RuntimeName } from "../arguments.ts";
-import { START_MS, type Surroundings, type Target, type Tunnel } from "./types.ts";
+import { HTTP_NAME } from "../load/http.ts";
+import { freePorts } from "./ports.ts";
+import { LOOPBACK, START_MS, type Surroundings, type Target, type Tunnel } from "./types.ts";
 
 /** Both sides log little: a peer is started so, too. */
 const QUIET = ["--log-level", "warning"];
+
+const TITLES = { deno: "Deno", bun: "Bun" } as const;
 
 /** The visitor connects to the service itself. */
 export const noTunnel: Target = {
@@ -18,7 +22,8 @@ export const noTunnel: Target = {
   name: "no tunnel",
   tls: false,
   isOurs: true,
-  start: ({ servicePort }) => Promise.resolve({ port: servicePort }),
+  start: ({ servicePort, client }) =>
+    Promise.resolve({ port: servicePort, ...(client.within.length > 0 ? { host: client.address } : {}) }),
 };
 
 /**
@@ -30,10 +35,27 @@ export const noTunnel: Target = {
 export function ours(runtime: RuntimeName, tls: boolean): Target {
   return {
     id: `ferrotunnel-${runtime}${tls ? "-tls" : ""}`,
-    name: `FerroTunnel, ${runtime === "deno" ? "Deno" : "Bun"}`,
+    name: `FerroTunnel, ${TITLES[runtime]}`,
     tls,
     isOurs: true,
-    start: (surroundings) => startOurs(surroundings, { runtime, tls }),
+    start: (surroundings) => startOurs(surroundings, { command: commandOf(runtime), tls }),
+  };
+}
+
+/**
+ * This project's tunnel as one file; only its start is measured, since it runs the same code.
+ *
+ * @param runtime What is inside of the file.
+ * @param program The file.
+ */
+export function oursCompiled(runtime: RuntimeName, program: string): Target {
+  return {
+    id: `ferrotunnel-${runtime}-compiled`,
+    name: `FerroTunnel, compiled with ${TITLES[runtime]}`,
+    tls: false,
+    isOurs: true,
+    onlyStart: true,
+    start: (surroundings) => startOurs(surroundings, { command: [program], tls: false }),
   };
 }
 
@@ -60,10 +82,10 @@ export function commandOf(runtime: RuntimeName): readonly string[] {
 }
 
 async function startOurs(
-  { programs, servicePort, certificates }: Surroundings,
-  { runtime, tls }: { readonly runtime: RuntimeName; readonly tls: boolean },
+  surroundings: Surroundings,
+  { command, tls }: { readonly command: readonly string[]; readonly tls: boolean },
 ): Promise<Tunnel> {
-  const command = commandOf(runtime);
+  const { programs, server: serverHost, client: clientHost, visitors, certificates, speaks } = surroundings;
   const env = { FERROTUNNEL_TOKEN: "bench" };
   if (tls && certificates === undefined) throw new Error("Cannot speak TLS without certificates");
   const serverTls = tls && certificates
@@ -72,16 +94,51 @@ async function startOurs(
   const clientTls = tls && certificates
     ? ["--tls", "--tls-ca", certificates.authority, "--tls-server-name", certificates.serverName]
     : [];
+  const http = speaks === "http" ? await writeHttpFiles(surroundings) : undefined;
   const server = programs.startWithManyFiles(
-    [...command, "server", "--bind", "127.0.0.1:0", "--service-host", "127.0.0.1", ...serverTls, ...QUIET],
-    { env },
+    [
+      ...[...command, "server", "--bind", `${serverHost.address}:0`, "--service-host", LOOPBACK],
+      ...[...serverTls, ...http?.serverFlags ?? [], ...QUIET],
+    ],
+    { env, within: serverHost.within },
   );
   const [, address = ""] = await server.line(/^clients\s+(\S+)/, START_MS);
-  const service = ["--local-addr", `127.0.0.1:${servicePort}`, "--remote-port", "0"];
+  const service = ["--local-addr", `${LOOPBACK}:${surroundings.servicePort}`, "--remote-port", "0"];
   const client = programs.startWithManyFiles(
-    [...command, "client", "--server", address, ...service, ...clientTls, ...QUIET],
-    { env },
+    [...command, "client", "--server", address, ...http?.clientFlags ?? service, ...clientTls, ...QUIET],
+    { env, within: clientHost.within },
   );
   const [, port] = await client.line(/→ tcp:\/\/.*:(\d+)/, START_MS);
-  return { port: Number(port), server, client };
+  await visitors.until(speaks, { port: Number(port), withinMs: START_MS });
+  if (http === undefined) return { port: Number(port), server, client };
+  await visitors.until("http", { port: http.port, withinMs: START_MS });
+  return { port: Number(port), httpPort: http.port, server, client };
+}
+
+/** What flags cannot say: the service once behind a port of its own, and once by its host name. */
+async function writeHttpFiles(
+  { folder, servicePort }: Surroundings,
+): Promise<{
+  readonly port: number;
+  readonly serverFlags: readonly string[];
+  readonly clientFlags: readonly string[];
+}> {
+  const [port] = await freePorts(1);
+  const serverFile = join(folder, `ferrotunnel-server-${port}.yaml`);
+  const clientFile = join(folder, `ferrotunnel-client-${port}.yaml`);
+  writeFileSync(serverFile, `http:\n  bind: ${LOOPBACK}:${port}\n`);
+  writeFileSync(
+    clientFile,
+    `services:
+  tcp:
+    type: tcp
+    local: ${servicePort}
+    remotePort: 0
+  web:
+    type: http
+    local: ${servicePort}
+    hosts: [${HTTP_NAME}]
+`,
+  );
+  return { port, serverFlags: ["--config", serverFile], clientFlags: ["--config", clientFile] };
 }

@@ -5,8 +5,8 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { freePorts, untilItCarries } from "./ports.ts";
-import { START_MS, type Surroundings, type Target, type Tunnel } from "./types.ts";
+import { freePorts } from "./ports.ts";
+import { LOOPBACK, START_MS, type Surroundings, type Target, type Tunnel } from "./types.ts";
 
 /**
  * rathole with its default settings.
@@ -27,10 +27,11 @@ export function rathole(program: string, tls: boolean): Target {
 async function startRathole(
   program: string,
   tls: boolean,
-  { programs, folder, servicePort, certificates }: Surroundings,
+  surroundings: Surroundings,
 ): Promise<Tunnel> {
+  const { programs, folder, server: serverHost, client: clientHost } = surroundings;
+  const { visitors, servicePort, speaks, certificates } = surroundings;
   const [controlPort, visitorPort] = await freePorts(2);
-  if (controlPort === undefined || visitorPort === undefined) throw new Error("Cannot find free ports");
   if (tls && certificates === undefined) throw new Error("Cannot speak TLS without certificates");
   const serverFile = join(folder, `rathole-server-${controlPort}.toml`);
   const clientFile = join(folder, `rathole-client-${controlPort}.toml`);
@@ -53,24 +54,26 @@ hostname = ${JSON.stringify(certificates.serverName)}
   writeFileSync(
     serverFile,
     `[server]
-bind_addr = "127.0.0.1:${controlPort}"
+bind_addr = "${serverHost.address}:${controlPort}"
 ${serverTls}[server.services.bench]
 token = "bench"
-bind_addr = "127.0.0.1:${visitorPort}"
+bind_addr = "${LOOPBACK}:${visitorPort}"
 `,
   );
   writeFileSync(
     clientFile,
     `[client]
-remote_addr = "127.0.0.1:${controlPort}"
+remote_addr = "${serverHost.address}:${controlPort}"
 ${clientTls}[client.services.bench]
 token = "bench"
-local_addr = "127.0.0.1:${servicePort}"
+local_addr = "${LOOPBACK}:${servicePort}"
 `,
   );
   const env = { RUST_LOG: "error" };
-  const server = programs.startWithManyFiles([program, serverFile], { env });
-  const client = programs.startWithManyFiles([program, clientFile], { env });
-  await untilItCarries(visitorPort, START_MS);
+  const server = programs.startWithManyFiles([program, serverFile], { env, within: serverHost.within });
+  // A client that is refused waits a second before it tries again.
+  await visitors.until("taken", { port: controlPort, host: serverHost.address, withinMs: START_MS });
+  const client = programs.startWithManyFiles([program, clientFile], { env, within: clientHost.within });
+  await visitors.until(speaks, { port: visitorPort, withinMs: START_MS });
   return { port: visitorPort, server, client };
 }

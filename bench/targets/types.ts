@@ -3,6 +3,8 @@
  *
  * @module
  */
+import type { Host } from "../hosts.ts";
+import type { Load } from "../load.ts";
 import type { Program, Programs } from "../programs.ts";
 import type { Certificates } from "./certificates.ts";
 
@@ -11,8 +13,16 @@ export interface Surroundings {
   readonly programs: Programs;
   /** A temporary folder for configuration files. */
   readonly folder: string;
+  /** Where the server and its visitors are. */
+  readonly server: Host;
+  /** Where the client and the service are. */
+  readonly client: Host;
+  /** The load, on the server's host. */
+  readonly visitors: Load;
   /** Port of the service that is to be shown. */
   readonly servicePort: number;
+  /** What the service speaks: HTTP, or the load's own protocol. */
+  readonly speaks: "http" | "echo";
   /** Undefined where they cannot be made; no target with TLS is asked for then. */
   readonly certificates: Certificates | undefined;
 }
@@ -21,6 +31,10 @@ export interface Surroundings {
 export interface Tunnel {
   /** Where visitors connect. */
   readonly port: number;
+  /** On which host. @default the one they are on */
+  readonly host?: string;
+  /** Where visitors are told apart by the Host field of their requests; undefined where they are not. */
+  readonly httpPort?: number;
   /** Undefined without a tunnel. */
   readonly server?: Program;
   readonly client?: Program;
@@ -35,8 +49,10 @@ export interface Target {
   readonly tls: boolean;
   /** Whether it is this project's, so that a failure is one of the project. */
   readonly isOurs: boolean;
+  /** Whether only its start is measured, since it is otherwise the same as another. */
+  readonly onlyStart?: boolean;
   /**
-   * Starts it.
+   * Starts it: the server, then the client; until a byte or a request reached the service and was answered.
    *
    * @param surroundings Where.
    * @throws {Error} when it does not come up.
@@ -46,3 +62,6 @@ export interface Target {
 
 /** How long a server or client may take to come up. */
 export const START_MS = 15_000;
+
+/** Visitors are on the server's own host. */
+export const LOOPBACK = "127.0.0.1";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseArguments, USAGE } from "../../bench/arguments.ts";
+import { parseArguments, PEER_NAMES, SCENARIO_NAMES, USAGE } from "../../bench/arguments.ts";
 import { test } from "../harness.ts";
 
 test("parseArguments() measures everything that is found when told nothing", () => {
@@ -8,12 +8,14 @@ test("parseArguments() measures everything that is found when told nothing", () 
     quick: false,
     runtimes: ["deno", "bun"],
     peers: undefined,
+    scenarios: SCENARIO_NAMES,
     tls: true,
     rounds: 5,
-    sampleMs: 1000,
+    sampleMs: 700,
     streams: [1, 10, 100],
-    idleStreams: 10_000,
-    budgetMs: Infinity,
+    idleStreams: [1000, 10_000],
+    budgetMs: 840_000,
+    output: undefined,
     writeReadme: false,
   });
 });
@@ -22,7 +24,7 @@ test("parseArguments() with --quick asks for less and sets a time", () => {
   const options = parseArguments(["--quick"]);
   assert.equal(options.rounds, 3);
   assert.deepEqual(options.streams, [1, 10]);
-  assert.equal(options.idleStreams, 1000);
+  assert.deepEqual(options.idleStreams, [1000]);
   assert.ok(options.budgetMs < 120_000);
 });
 
@@ -37,12 +39,15 @@ test("parseArguments() takes every option", () => {
   assert.equal(options.writeReadme, true);
   assert.deepEqual(parseArguments(["--runtime=all"]).runtimes, ["deno", "bun"]);
   assert.deepEqual(parseArguments(["--peer", "none"]).peers, []);
+  assert.equal(parseArguments(["--output", "folder"]).output, "folder");
+  assert.deepEqual(parseArguments(["--scenario", "line,idle"]).scenarios, ["line", "idle"]);
 });
 
 test("parseArguments() refuses what it does not know, and names it", () => {
   const wrong: [string[], RegExp][] = [
     [["--runtime", "node"], /'node'/],
     [["--peer", "rathole,other"], /'other'/],
+    [["--scenario", "bulk,speed"], /'speed'/],
     [["--rounds", "0"], /'0'/],
     [["--rounds", "1.5"], /'1\.5'/],
     [["--sample-ms", "soon"], /'soon'/],
@@ -52,10 +57,19 @@ test("parseArguments() refuses what it does not know, and names it", () => {
   for (const [words, message] of wrong) assert.throws(() => parseArguments(words), message);
 });
 
-test("USAGE names every option", () => {
-  for (
-    const option of ["quick", "runtime", "peer", "no-tls", "rounds", "sample-ms", "write-readme", "help"]
-  ) {
-    assert.ok(USAGE.includes(`--${option}`), option);
-  }
+test("USAGE names every option, every scenario and every peer", () => {
+  const options = [
+    "quick",
+    "scenario",
+    "runtime",
+    "peer",
+    "no-tls",
+    "rounds",
+    "sample-ms",
+    "output",
+    "write-readme",
+    "help",
+  ];
+  for (const option of options) assert.ok(USAGE.includes(`--${option}`), option);
+  for (const name of [...SCENARIO_NAMES, ...PEER_NAMES]) assert.ok(USAGE.includes(name), name);
 });

@@ -2,42 +2,72 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArguments } from "../../bench/arguments.ts";
+import { parseArguments, PEER_NAMES, PEER_PROGRAMS } from "../../bench/arguments.ts";
 import { Bench, type BenchFindings } from "../../bench/bench.ts";
 import { holdableStreams } from "../../bench/idle.ts";
 import { Load } from "../../bench/load.ts";
 import { versionIn } from "../../bench/machine.ts";
 import { Programs } from "../../bench/programs.ts";
-import { scenariosFor } from "../../bench/scenarios.ts";
-import { findPeers, targetsFor } from "../../bench/targets/mod.ts";
+import { scenariosFor } from "../../bench/scenarios/mod.ts";
+import { findPeers, missingPeers, targetsFor } from "../../bench/targets/mod.ts";
 import { commandOf, noTunnel } from "../../bench/targets/ours.ts";
 import type { Target } from "../../bench/targets/types.ts";
+import { loadDriver } from "../../bench/web.ts";
 import { test } from "../harness.ts";
 import { corruptAt, type Harm, startRelay } from "./relay.ts";
 
 test("targetsFor() measures ours, the peers and no tunnel, with and without TLS", () => {
-  const peers = new Map([["rathole", "/bin/rathole"], ["bore", "/bin/bore"]] as const);
+  const peers = new Map(
+    [["rathole", ["/bin/rathole"]], ["bore", ["/bin/bore"]], ["frp", ["frps", "frpc"]]] as const,
+  );
   const ids = (words: string[], tls: boolean): string[] =>
     targetsFor(parseArguments(words), peers, tls).map(({ id }) => id);
-  const plain = ["none", "ferrotunnel-deno", "ferrotunnel-bun", "rathole", "bore"];
+  const plain = ["none", "ferrotunnel-deno", "ferrotunnel-bun", "rathole", "bore", "frp"];
   assert.deepEqual(ids([], false), plain);
   assert.deepEqual(ids(["--no-tls"], true), plain);
   assert.deepEqual(ids([], true), [...plain, "ferrotunnel-deno-tls", "ferrotunnel-bun-tls", "rathole-tls"]);
   assert.deepEqual(ids(["--runtime", "bun"], true)[1], "ferrotunnel-bun");
 });
 
-test("findPeers() asks for nothing when none is wanted", () => {
-  assert.equal(findPeers([]).size, 0);
+test("targetsFor() knows every peer, and names each differently", () => {
+  const peers = new Map(PEER_NAMES.map((name) => [name, PEER_PROGRAMS[name]]));
+  const targets = targetsFor(parseArguments(["--no-tls"]), peers, false);
+  assert.equal(targets.length, 3 + PEER_NAMES.length);
+  assert.equal(new Set(targets.map(({ id }) => id)).size, targets.length);
+  assert.equal(new Set(targets.map(({ name }) => name)).size, targets.length);
+  assert.deepEqual(targets.filter(({ isOurs }) => isOurs).length, 3);
+});
+
+test("findPeers() asks for nothing when none is wanted", async () => {
+  assert.equal((await findPeers([])).size, 0);
+});
+
+test("missingPeers() names those that were wanted and not found", () => {
+  assert.deepEqual(missingPeers(new Map([["rathole", ["/bin/rathole"]]]), undefined), [
+    "bore",
+    "ferrotunnel",
+    "frp",
+    "chisel",
+  ]);
+  assert.deepEqual(missingPeers(new Map(), []), []);
 });
 
 test("commandOf() runs the program from source", () => {
-  assert.match(commandOf("deno").join(" "), / run --allow-net .*src\/main\.ts$/);
+  assert.match(commandOf("deno").join(" "), / run .*--allow-net .*src\/main\.ts$/);
 });
 
-test("scenariosFor() gives every measure an id of its own", () => {
-  const ids = scenariosFor(parseArguments([])).flatMap(({ measures }) => measures.map(({ id }) => id));
+test("scenariosFor() gives every measure an id of its own, and leaves out what was not asked for", () => {
+  const idsOf = (words: string[]): string[] =>
+    scenariosFor(parseArguments(words), loadDriver).flatMap(({ measures }) => measures.map(({ id }) => id));
+  const ids = idsOf([]);
   assert.equal(new Set(ids).size, ids.length);
-  assert.ok(ids.includes("down-100-cpu") && ids.includes("connect"));
+  for (
+    const id of ["down-100-cpu", "connect", "beside-p99.9", "http-host", "http-port-p99", "line-beside-p99"]
+  ) {
+    assert.ok(ids.includes(id), id);
+  }
+  assert.deepEqual(idsOf(["--scenario", "connect"]), ["connect"]);
+  assert.deepEqual(idsOf(["--scenario", "idle,start"]), []);
 });
 
 test("holdableStreams() asks for no more than a tunnel with two connections a stream can hold", () => {
@@ -59,7 +89,11 @@ test("versionIn() finds the version in what programs print", () => {
 });
 
 /** Measures no tunnel beside a relay that does harm, as shortly as can be. */
-async function measureHarm(up: Harm, isOurs: boolean): Promise<BenchFindings> {
+async function measureHarm(
+  up: Harm,
+  isOurs: boolean,
+  scenarios = "idle,bulk,round-trip,beside,connect,http,start",
+): Promise<BenchFindings & { readonly starts: number }> {
   const programs = new Programs();
   const folder = mkdtempSync(join(tmpdir(), "ferrotunnel-bench-test-"));
   const closers: (() => Promise<void>)[] = [];
@@ -75,17 +109,20 @@ async function measureHarm(up: Harm, isOurs: boolean): Promise<BenchFindings> {
     },
   };
   try {
+    const words = ["--rounds", "2", "--sample-ms", "5", "--scenario", scenarios];
+    const options = { ...parseArguments(words), streams: [1] };
     const bench = new Bench({
-      options: { ...parseArguments(["--rounds", "2", "--sample-ms", "5"]), streams: [1] },
+      options,
       targets: [noTunnel, harmful],
-      load: await Load.build(programs, folder),
+      scenarios: scenariosFor(options, loadDriver),
+      load: await Load.build(programs),
       programs,
       folder,
       certificates: undefined,
-      idleStreams: 3,
+      idleStreams: [3],
       say: () => {},
     });
-    return await bench.run();
+    return { ...await bench.run(), starts: closers.length };
   } finally {
     await programs.endAll();
     await Promise.all(closers.map((close) => close()));
@@ -94,7 +131,11 @@ async function measureHarm(up: Harm, isOurs: boolean): Promise<BenchFindings> {
 }
 
 test("Bench.run() leaves a target out that changed a byte, says so, and goes on with the others", async () => {
-  const { rounds, targets, failures } = await measureHarm(corruptAt(5000), true);
+  const { rounds, targets, failures } = await measureHarm(
+    corruptAt(5000),
+    true,
+    "idle,bulk,round-trip,beside,connect",
+  );
   assert.equal(rounds, 2);
   assert.deepEqual(failures.map(({ target, measurement, isOurs }) => [target, measurement, isOurs]), [
     ["harmful", "up-1", true],
@@ -105,11 +146,33 @@ test("Bench.run() leaves a target out that changed a byte, says so, and goes on 
   assert.deepEqual(harmful?.samples, {});
 });
 
-test("Bench.run() measures what does no harm, and counts a peer's failure as its own", async () => {
+test("Bench.run() measures what does no harm in every part", async () => {
   const good = await measureHarm((bytes) => bytes, true);
   assert.deepEqual(good.failures, []);
-  assert.equal(good.targets[1]?.samples["connect"]?.length, 2);
-  // The first byte says what is wanted of the service: nothing works.
-  const { failures } = await measureHarm(corruptAt(0), false);
-  assert.ok(failures.length > 0 && failures.every(({ isOurs }) => !isOurs));
+  assert.deepEqual(good.leftOut, []);
+  const samples = good.targets[1]?.samples ?? {};
+  for (
+    const id of ["up-1", "round-trip-p50", "beside-p99", "connect", "http-host", "http-port-p99", "start"]
+  ) {
+    assert.equal(samples[id]?.length, 2, id);
+    assert.ok(samples[id].every((sample) => sample > 0), id);
+  }
+});
+
+test("Bench.run() counts a peer's failure as its own, and tries its next measurement", async () => {
+  const { failures } = await measureHarm(corruptAt(5000), false, "bulk,connect");
+  // What comes towards the visitor is right.
+  assert.deepEqual(failures.map(({ measurement }) => measurement), ["up-1"]);
+  assert.ok(failures.every(({ isOurs }) => !isOurs));
+  // The second byte tells which bytes are to be sent: both fail, and after two failures nothing is tried.
+  const { failures: all, targets } = await measureHarm(corruptAt(1), false, "bulk,connect");
+  assert.deepEqual(all.map(({ measurement }) => measurement), ["up-1", "down-1"]);
+  assert.deepEqual(targets[1]?.samples, {});
+});
+
+test("Bench.run() starts a peer anew after a stream was cut, and ours never", async () => {
+  const harmless: Harm = (bytes) => bytes;
+  // One start, and one more before each of two rounds: the warming up and the rounds cut a stream each.
+  assert.equal((await measureHarm(harmless, false, "beside")).starts, 3);
+  assert.equal((await measureHarm(harmless, true, "beside")).starts, 1);
 });

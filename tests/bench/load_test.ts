@@ -1,7 +1,4 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import process from "node:process";
 import { Load } from "../../bench/load.ts";
 import { HEADER_BYTES } from "../../bench/load/peer.ts";
@@ -26,10 +23,9 @@ type World = { load: Load; port: number; through: (harm: Omit<RelayOptions, "por
 /** Runs a test with a load and its service, and leaves nothing behind. */
 async function withLoad(language: "C" | "TypeScript", run: (world: World) => Promise<void>): Promise<void> {
   const programs = new Programs();
-  const folder = mkdtempSync(join(tmpdir(), "ferrotunnel-load-"));
   const relays: Relay[] = [];
   try {
-    const load = await Load.build(programs, folder, language);
+    const load = await Load.build(programs, language);
     const { port } = await load.serve();
     const through = async (harm: Omit<RelayOptions, "port">): Promise<number> => {
       const relay = await startRelay({ port, ...harm });
@@ -40,7 +36,6 @@ async function withLoad(language: "C" | "TypeScript", run: (world: World) => Pro
   } finally {
     await programs.endAll();
     await Promise.all(relays.map((relay) => relay.close()));
-    rmSync(folder, { recursive: true });
   }
 }
 
@@ -100,6 +95,33 @@ for (const { language, skip } of LANGUAGES) {
     const wrong = await through({ down: corruptAt(0) });
     await assert.rejects(load.ping({ port: wrong, forMs: 20 }), /Mismatch/);
     await assert.rejects(load.connect({ port: wrong, forMs: 20, lanes: 2 }), /Mismatch/);
+  });
+
+  check("counts requests, and finds a wrong response", async ({ load, port, through }) => {
+    const { count = 0, p99Us = 0, seconds = 0 } = await load.http({ port, forMs: 20, lanes: 3 });
+    assert.ok(count > 0 && p99Us > 0 && seconds > 0);
+    const status = await through({ down: corruptAt(9) });
+    await assert.rejects(load.http({ port: status, forMs: 20, lanes: 1 }), /Mismatch, not the answer/);
+    const body = await through({ down: corruptAt(45) });
+    await assert.rejects(load.http({ port: body, forMs: 20, lanes: 1 }), /Mismatch in a body/);
+    const cut = await through({ down: cutAt(0) });
+    await assert.rejects(load.http({ port: cut, forMs: 20, lanes: 1 }));
+  });
+
+  check("waits until somebody listens, a byte comes back, a request is answered", async ({ load, port }) => {
+    for (const what of ["taken", "echo", "http"] as const) await load.until(what, { port, withinMs: 1000 });
+    await load.until("echo", { port, host: "127.0.0.1", withinMs: 1000 });
+    await assert.rejects(load.until("taken", { port: 1, withinMs: 5 }), /Nobody listens/);
+    await assert.rejects(load.until("echo", { port: 1, withinMs: 5 }), /leads nowhere/);
+  });
+
+  check("floods until it is stopped, and tells when a byte was wrong", async ({ load, port, through }) => {
+    const flood = load.flood("down", { port });
+    await load.ping({ port, forMs: 10 });
+    await flood.stop();
+    const wrong = load.flood("down", { port: await through({ down: corruptAt(5000) }) });
+    await wrong.ended;
+    await assert.rejects(wrong.stop(), /mismatch at byte 5000/);
   });
 
   check("finds idle connections that were lost", async ({ load, port, through }) => {

@@ -88,3 +88,24 @@ test("residentBytes() and cpuSeconds() tell about a process, and nothing about o
   assert.equal(residentBytes(-1), undefined);
   assert.equal(cpuSeconds(-1), undefined);
 }, { skip: skipProc });
+
+test(
+  "Programs.allOrNothing() ends what was started when it fails, and nothing else",
+  () =>
+    withPrograms(async (programs) => {
+      const before = programs.start(["sleep", "1000"]);
+      let failed = before;
+      await assert.rejects(
+        programs.allOrNothing(() => {
+          failed = programs.start(["sleep", "1000"]);
+          return Promise.reject(new Error("no"));
+        }),
+        /no/,
+      );
+      assert.equal(failed.ended, true);
+      assert.equal(before.ended, false);
+      const kept = await programs.allOrNothing(() => Promise.resolve(programs.start(["sleep", "1000"])));
+      assert.equal(kept.ended, false);
+    }),
+  { skip },
+);

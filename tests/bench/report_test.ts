@@ -17,6 +17,9 @@ function results(changes: Partial<Results> = {}): Results {
     machine: { cpu: "Abacus", cores: 2, memoryBytes: 8e9, kernel: "Linux 1", loadBefore: 1.5 },
     versions: { deno: "2.0.0", rathole: "0.5.0" },
     load: "C",
+    web: "wrk and nginx",
+    missing: [],
+    leftOut: [],
     quick: true,
     rounds: 3,
     sampleMs: 300,
@@ -75,6 +78,27 @@ test("report() compares with rathole only where it was measured, and TLS with TL
   const [, secure = ""] = text.split("### With TLS");
   assert.match(secure, /\| up ↑ +\| 300 +\| 100 +\|/);
   assert.match(secure, /\| up ↑ +\| 3\.00 +\|/);
+});
+
+test("report() has a table for each part in which something was measured", () => {
+  const measures = [
+    ...results().measures,
+    { id: "http", label: "requests", better: "more", digits: 0, section: "http" } as const,
+    { id: "line", label: "share", better: "more", digits: 0, section: "line" } as const,
+  ];
+  const targets = [...results().targets, target("frp", { http: [10] })];
+  const text = report(results({ measures, targets }));
+  const [, web = ""] = text.split("### HTTP");
+  assert.match(web, /\| requests ↑ +\| 10 +\|/);
+  assert.ok(!web.includes("OURS"));
+  assert.ok(!text.includes("Over a line"));
+  assert.ok(!text.split("### HTTP")[0]?.includes("FRP"));
+});
+
+test("report() tells what was not found and what was left out", () => {
+  const text = report(results({ missing: ["frp", "chisel"], leftOut: ["over a line: no networks"] }));
+  assert.match(text, /skipped: frp, chisel/);
+  assert.match(text, /left out: over a line: no networks/);
 });
 
 test("report() lists what failed", () => {

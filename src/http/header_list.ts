@@ -3,17 +3,20 @@
  *
  * @module
  */
-import type { HeaderField } from "./types.ts";
+import { isFieldValue, isToken } from "./bytes.ts";
 
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-// deno-lint-ignore no-control-regex -- control characters are what it is to find
-const BAD_VALUE = /[\x00-\x08\x0a-\x1f\x7f]/;
+/** A header field: its name as it came, and its value without the spaces around it. */
+export type HeaderField = readonly [name: string, value: string];
+
+const CASE_BIT = 0x20;
+const LETTER_A = 0x61;
+const LETTER_Z = 0x7a;
 
 /** Header fields. Names are compared without regard to case. */
 export class HeaderList implements Iterable<HeaderField> {
   #fields: HeaderField[];
 
-  /** @param fields Checked already; kept, not copied. */
+  /** Makes a list. @param fields Checked already; kept, not copied. */
   constructor(fields: HeaderField[] = []) {
     this.#fields = fields;
   }
@@ -64,19 +67,31 @@ export class HeaderList implements Iterable<HeaderField> {
     return new HeaderList([...this.#fields]);
   }
 
-  /** @inheritdoc */
+  /** The fields, in order. */
   [Symbol.iterator](): Iterator<HeaderField> {
     return this.#fields[Symbol.iterator]();
   }
 }
 
+/** Names are tokens, so that only letters have a case. */
 function sameName(a: string, b: string): boolean {
-  return a.length === b.length && (a === b || a.toLowerCase() === b.toLowerCase());
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let at = 0; at < a.length; at++) {
+    const one = a.charCodeAt(at);
+    const other = b.charCodeAt(at);
+    if (one === other) continue;
+    const letter = one | CASE_BIT;
+    if (letter !== (other | CASE_BIT) || letter < LETTER_A || letter > LETTER_Z) return false;
+  }
+  return true;
 }
 
 function checkField(name: string, value: string): void {
-  if (!TOKEN.test(name)) throw new TypeError(`Cannot name a header field ${JSON.stringify(name)}`);
-  if (BAD_VALUE.test(value)) {
-    throw new TypeError(`Cannot give the header field ${name} a value with control characters`);
+  if (!isToken(name)) throw new TypeError(`Cannot name a header field ${JSON.stringify(name)}`);
+  if (!isFieldValue(value)) {
+    throw new TypeError(
+      `Cannot give the header field ${name} a value with control characters or beyond Latin-1`,
+    );
   }
 }

@@ -5,8 +5,7 @@
  */
 import type { HeaderList } from "./header_list.ts";
 
-/** A header field: its name as it came, and its value without the spaces around it. */
-export type HeaderField = readonly [name: string, value: string];
+export type { HeaderField } from "./header_list.ts";
 
 /** How the end of a body is told. */
 export type BodyFraming =

@@ -1,0 +1,75 @@
+/**
+ * `ferrotunnel hash-password`: hashes a password for the plugin that asks visitors for one.
+ *
+ * @module
+ */
+import process from "node:process";
+import { Command } from "@commander-js/extra-typings";
+import { hashPassword } from "../plugins/password.ts";
+import type { CliContext } from "./context.ts";
+import { UsageError } from "./exit.ts";
+import { canPrompt, promptSecret } from "./prompt.ts";
+
+const NOTES = `
+Prints one line for \`users\` or \`usersFile\` of a plugin of type basic. The password is asked for on a terminal;
+otherwise it is the first line of standard input. It is never an argument, which others on the machine could see.
+
+Examples:
+  ferrotunnel hash-password
+  printf '%s\\n' "$PASSWORD" | ferrotunnel hash-password`;
+
+/** Longer passwords are a file that was piped in by mistake. */
+const MAX_BYTES = 1024;
+
+/**
+ * Makes the command.
+ *
+ * @param context The world.
+ */
+export function hashPasswordCommand(context: CliContext): Command {
+  const command = new Command("hash-password").description(
+    "Hash a password for the plugin that asks for one",
+  );
+  command.addHelpText("after", NOTES);
+  command.action(async () => {
+    const password = canPrompt() ? await typedTwice(context) : firstLine(await readInput());
+    if (password === "") throw new UsageError("Expected a password in the first line of standard input");
+    context.out.line(await hashPassword(password));
+  });
+  return command;
+}
+
+/** Nobody sees what is typed, and nobody can read it again from the hash. */
+async function typedTwice({ runtime, err }: CliContext): Promise<string> {
+  const options = {
+    show: (text: string): void => err.text(text),
+    exit: (code: number): never => runtime.exit(code),
+  };
+  const password = await promptSecret("Password: ", options);
+  if (await promptSecret("Again: ", options) === password) return password;
+  throw new UsageError("The two passwords differ");
+}
+
+async function readInput(): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of process.stdin) {
+    const bytes: Uint8Array = typeof chunk === "string" ? new TextEncoder().encode(chunk) : chunk;
+    chunks.push(bytes);
+    size += bytes.length;
+    if (size > MAX_BYTES || bytes.includes(10)) break;
+  }
+  const text = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    text.set(chunk, at);
+    at += chunk.length;
+  }
+  return new TextDecoder().decode(text);
+}
+
+function firstLine(text: string): string {
+  const [line = ""] = text.split(/\r?\n/, 1);
+  if (new TextEncoder().encode(line).length <= MAX_BYTES) return line;
+  throw new UsageError(`Expected a password of at most ${MAX_BYTES} bytes`);
+}

@@ -1,0 +1,4 @@
+export default async (options) => {
+  await Promise.resolve();
+  return { onRequest: () => ({ answer: { status: options.status } }) };
+};

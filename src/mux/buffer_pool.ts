@@ -5,12 +5,12 @@
  */
 
 /** Smallest buffer that is pooled. */
-export const MIN_BUFFER_BYTES = 4 * 1024;
+export const MIN_BUFFER_BYTES = 1024;
 /** Largest buffer that is pooled. */
 export const MAX_BUFFER_BYTES = 1024 * 1024;
 
 /**
- * Buffers of powers of two from 4 KiB to 1 MiB.
+ * Buffers of powers of two from 1 KiB to 1 MiB.
  *
  * @example
  * ```ts

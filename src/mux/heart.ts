@@ -15,6 +15,7 @@ export class Heart {
   readonly #send: (message: Heartbeat) => void;
   #sentAt: number | undefined;
   #timestamp = 0n;
+  #lastTimestamp = 0n;
   #measuredAt = -Infinity;
   #rttMs: number | undefined;
   #heard = true;
@@ -53,11 +54,16 @@ export class Heart {
 
   /** Sends a heartbeat. */
   beat(): void {
-    // Never the same twice, so that an answer tells which heartbeat it is for.
-    const now = BigInt(Math.floor(this.#clock.wall()));
-    this.#timestamp = now > this.#timestamp ? now : this.#timestamp + 1n;
+    this.#timestamp = this.mark();
     this.#sentAt = this.#clock.now();
-    this.#send({ type: "heartbeat", timestamp: this.#timestamp });
+  }
+
+  /** Sends a heartbeat whose answer the caller looks for. @returns its timestamp, never the same twice */
+  mark(): bigint {
+    const now = BigInt(Math.floor(this.#clock.wall()));
+    this.#lastTimestamp = now > this.#lastTimestamp ? now : this.#lastTimestamp + 1n;
+    this.#send({ type: "heartbeat", timestamp: this.#lastTimestamp });
+    return this.#lastTimestamp;
   }
 
   /**

@@ -7,12 +7,14 @@
 import { ProtocolError } from "../errors.ts";
 import type { Counters } from "../observe/counters.ts";
 import type { DataHeader, GoAwayCode } from "../wire/frame.ts";
+import { DATA_HEADER_BYTES } from "../wire/limits.ts";
 import type { CloseReason, ControlMessage, OpenStream } from "../wire/messages.ts";
 import { type FrameHandler, FrameParser } from "../wire/parser.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 import { ClosedStreams, PEER_HAS_ENDED } from "./closed_streams.ts";
 import { type Slab, SlabReader } from "./slabs.ts";
 import type { MuxStream } from "./stream.ts";
+import type { SessionLimits } from "./sweeper.ts";
 import { TokenBucket } from "./token_bucket.ts";
 
 /** Frames for streams that are gone, before the peer counts as broken. */
@@ -31,6 +33,8 @@ export const REFUSED_OPEN_BUDGET = { burst: 1_000, perSecond: 200 };
 export const BUSY_REFUSAL_BUDGET = { burst: 50_000, perSecond: 10_000 };
 /** Heartbeats, tiny credits and empty frames that a peer may send. */
 export const CHATTER_BUDGET = { burst: 1_000, perSecond: 200 };
+/** Data that earns its sender another heartbeat: it may mark its data, to learn how far they have come. */
+export const HEARTBEAT_BYTES = 32 * 1024;
 /** A credit below this counts as chatter: no receiver that returns half a window at a time sends it often. */
 export const TINY_CREDIT_BYTES = 512;
 
@@ -71,8 +75,7 @@ export type StreamMessage = Extract<ControlMessage, { streamId: number }>;
 export interface InboxOptions {
   /** Whether this side opens streams with even ids (the server); the peer then uses odd ones. */
   readonly role: "server" | "client";
-  /** What the peer may send on a stream before it has an answer. */
-  readonly windowBytes: number;
+  readonly limits: Pick<SessionLimits, "windowBytes" | "maxResetsPerSecond">;
   readonly pool: BufferPool;
   readonly counters: Counters;
   /** Milliseconds on a monotonic scale. */
@@ -91,6 +94,7 @@ export class Inbox implements FrameHandler {
   readonly #refusedOpens: TokenBucket;
   readonly #busyRefusals: TokenBucket;
   readonly #chatter: TokenBucket;
+  readonly #resets: TokenBucket;
   readonly #peerParity: number;
   readonly #windowBytes: number;
   #highestPeerId: number;
@@ -100,6 +104,10 @@ export class Inbox implements FrameHandler {
   /** The stream that the payload now being parsed belongs to; undefined: it is dropped. */
   #current: MuxStream | undefined;
   #currentEnds = false;
+  /** Data since a heartbeat was last earned. */
+  #earningBytes = 0;
+  /** Size of the last data frame. */
+  #frameBytes = DATA_HEADER_BYTES;
   #stopped = false;
 
   /** @param host The session. @param options Role and what is shared. */
@@ -111,9 +119,11 @@ export class Inbox implements FrameHandler {
     this.#refusedOpens = new TokenBucket(REFUSED_OPEN_BUDGET, options.now);
     this.#busyRefusals = new TokenBucket(BUSY_REFUSAL_BUDGET, options.now);
     this.#chatter = new TokenBucket(CHATTER_BUDGET, options.now);
+    const { windowBytes, maxResetsPerSecond } = options.limits;
+    this.#resets = new TokenBucket({ burst: maxResetsPerSecond, perSecond: maxResetsPerSecond }, options.now);
     this.#peerParity = options.role === "server" ? 1 : 0;
     this.#highestPeerId = this.#peerParity === 1 ? -1 : 0; // The first id is two above.
-    this.#windowBytes = options.windowBytes;
+    this.#windowBytes = windowBytes;
   }
 
   /** Whether a control frame has begun and is not complete. */
@@ -129,7 +139,7 @@ export class Inbox implements FrameHandler {
 
   /** Where the next bytes go. */
   space(): Uint8Array {
-    return this.#slabs.space();
+    return this.#slabs.space(this.#parser.payloadLeft, this.#frameBytes);
   }
 
   /** Bytes have arrived. @throws {ProtocolError} when they break a rule */
@@ -194,6 +204,11 @@ export class Inbox implements FrameHandler {
     this.#current = stream;
     this.#currentEnds = end && stream.knowsHalfClose;
     this.#counters.bytesReceived += payloadBytes;
+    this.#frameBytes = DATA_HEADER_BYTES + payloadBytes;
+    this.#earningBytes += payloadBytes;
+    if (this.#earningBytes < HEARTBEAT_BYTES) return;
+    this.#chatter.give(Math.floor(this.#earningBytes / HEARTBEAT_BYTES));
+    this.#earningBytes %= HEARTBEAT_BYTES;
   }
 
   /** @inheritdoc */
@@ -275,7 +290,18 @@ export class Inbox implements FrameHandler {
     if (this.#parser.extensions) {
       this.#host.send({ type: "close_stream", streamId, reason: { kind: "normal" } });
     }
+    this.#countReset(stream, reason);
     stream.closeReceived(reason);
+  }
+
+  /**
+   * To open and cancel costs a peer two frames, and this side a connection to a service. In version 1 a close before the
+   * acceptance is the end of what the peer had to say.
+   */
+  #countReset(stream: MuxStream, reason: CloseReason): void {
+    const early = !stream.acceptSent && stream.knowsHalfClose;
+    if (stream.opener || (reason.kind === "normal" && !early) || this.#resets.take()) return;
+    throw new ProtocolError("reset_flood", "Opened and reset too many streams");
   }
 
   #unexpectedData(header: Readonly<DataHeader>): void {

@@ -43,6 +43,11 @@ export class MemoryBudget {
     return this.#parent !== undefined && (this.#parent.exceeded || this.#parent.parentExceeded);
   }
 
+  /** How much of the widest budget's limit is in use; 1 is all of it. */
+  get widestShare(): number {
+    return this.#parent?.widestShare ?? this.#usedBytes / this.limitBytes;
+  }
+
   /** Reserves bytes if they fit here and in every wider budget. */
   reserve(bytes: number): boolean {
     if (this.#usedBytes + bytes > this.limitBytes) return false;

@@ -66,15 +66,28 @@ export class Outbox {
   #batch = new Uint8Array(256);
   #spare = new Uint8Array(256);
   #batchUsed = 0;
+  #smallFrames = 0;
   #controlBytes = 0;
   /** The sender whose chunk is being written as it is. */
   #lent: Sender | undefined;
   /** A payload whose header has already gone. */
   #follow: Uint8Array | undefined;
+  /** Senders of large frames that had their turn while none could leave, in the order of their turns. */
+  #held: Sender[] = [];
 
   /** @param frameBytes The most payload that a frame should carry now. */
   constructor(frameBytes: () => number) {
     this.#frameBytes = frameBytes;
+  }
+
+  /** Whether large frames were held back by the last `next`. */
+  get holds(): boolean {
+    return this.#held.length > 0;
+  }
+
+  /** Data frames so far that were small enough to be copied. */
+  get smallFrames(): number {
+    return this.#smallFrames;
   }
 
   /** Bytes of control frames that wait. */
@@ -122,13 +135,16 @@ export class Outbox {
   /**
    * The bytes of the next write, valid until `written` is called; undefined when nothing waits.
    * Must not be called again before `written`.
+   *
+   * @param withBulk Whether large frames may leave; without, control frames and small ones pass them.
    */
-  next(): Uint8Array | undefined {
+  next(withBulk = true): Uint8Array | undefined {
     if (this.#follow !== undefined) {
       const payload = this.#follow;
       this.#follow = undefined;
       return payload;
     }
+    if (withBulk && this.#held.length > 0) this.#takeBack();
     const batchLimit = Math.max(MAX_COPIED_PAYLOAD_BYTES, Math.min(BATCH_BYTES, this.#frameBytes()));
     while (this.#batchUsed < batchLimit) {
       const queue = this.#pickQueue();
@@ -143,6 +159,11 @@ export class Outbox {
       }
       const large = bytes > MAX_COPIED_PAYLOAD_BYTES;
       this.#shift(queue);
+      if (large && !withBulk) {
+        sender.queued = true;
+        this.#held.push(sender);
+        continue;
+      }
       // What is gathered goes first and takes the header along: were the sender put off instead, control frames that
       // gather during every write would put it off for ever.
       if (large && sender.headroom && this.#batchUsed === 0) return this.#lend(sender, bytes, last);
@@ -185,6 +206,17 @@ export class Outbox {
     sender.queued = false;
   }
 
+  /** Those whose turn it was come first. */
+  #takeBack(): void {
+    for (const sender of this.#held.reverse()) {
+      const queue = this.#queueOf(sender);
+      sender.next = queue.head;
+      queue.head = sender;
+      queue.tail ??= sender;
+    }
+    this.#held = [];
+  }
+
   #lend(sender: Sender, bytes: number, last: boolean): Uint8Array {
     const chunk = sender.chunk as Uint8Array;
     const start = sender.chunkStart;
@@ -201,14 +233,15 @@ export class Outbox {
   #append(sender: Sender, bytes: number, last: boolean, headerOnly: boolean): void {
     const offset = this.#claim(DATA_HEADER_BYTES + (headerOnly ? 0 : bytes));
     writeDataHeader(this.#batch, offset, { streamId: sender.id, payloadBytes: bytes, end: last });
-    const chunk = sender.chunk;
-    const payload = chunk?.subarray(sender.chunkStart, sender.chunkStart + bytes);
-    if (payload !== undefined && !headerOnly) this.#batch.set(payload, offset + DATA_HEADER_BYTES);
+    const { chunk, chunkStart } = sender;
+    if (chunk !== undefined && headerOnly) this.#follow = chunk.subarray(chunkStart, chunkStart + bytes);
+    else if (chunk !== undefined) copy(chunk, chunkStart, bytes, this.#batch, offset + DATA_HEADER_BYTES);
     sender.framed(bytes, last);
-    if (headerOnly) {
-      this.#lent = sender;
-      this.#follow = payload;
-    } else sender.released();
+    if (headerOnly) this.#lent = sender;
+    else {
+      this.#smallFrames++;
+      sender.released();
+    }
   }
 
   #takeBatch(): Uint8Array | undefined {
@@ -234,4 +267,16 @@ export class Outbox {
     this.#batchUsed = needed;
     return offset;
   }
+}
+
+/** Up to this size, copying byte by byte costs less than the view that a copy at once needs. */
+const LOOP_COPY_BYTES = 128;
+
+// Three numbers say where to where; an object for them would cost what is saved.
+function copy(source: Uint8Array, start: number, bytes: number, target: Uint8Array, offset: number): void {
+  if (bytes > LOOP_COPY_BYTES) {
+    target.set(source.subarray(start, start + bytes), offset);
+    return;
+  }
+  for (let index = 0; index < bytes; index++) target[offset + index] = source[start + index]!;
 }

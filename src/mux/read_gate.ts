@@ -1,5 +1,5 @@
 /**
- * Whether a session may go on reading, by how much waits in memory.
+ * Whether a session may go on reading and have more streams, by how much waits in memory.
  *
  * @module
  */
@@ -13,6 +13,13 @@ export const UNCONTROLLED_QUEUE_BYTES = 1024 * 1024;
 export const SHED_AFTER_MS = 1_000;
 /** A session that holds less than this is not made to wait because others have used up the memory of the process. */
 export const INNOCENT_BYTES = 256 * 1024;
+/** With more of the process' memory in use than this, a session that is not innocent gets no further streams. */
+export const PRESSURE_SHARE = 0.8;
+/**
+ * With more than this, no session does. Those that hold much read nothing once all is in use, so what comes on top is what
+ * innocent ones hold.
+ */
+export const OVERLOAD_SHARE = 1.25;
 
 /** What a gate needs of its session. */
 export interface ReadGateHost {
@@ -48,6 +55,24 @@ export class ReadGate {
   /** Whether the session must not read. */
   get paused(): boolean {
     return this.#paused;
+  }
+
+  /**
+   * Says why there is no room for another stream, and counts it. What is left of the process' memory is for sessions that hold
+   * little, so that nobody can shut the visitors of others out by letting his own wait.
+   *
+   * @returns undefined when there is room
+   */
+  lackOfRoom(streams: number, maxStreams: number): string | undefined {
+    if (streams >= maxStreams) {
+      this.#counters.add("limits_hit", { label: "max_streams" });
+      return `As many streams are open as there may be, ${streams}`;
+    }
+    const share = this.#memory.widestShare;
+    const innocent = this.#memory.usedBytes <= INNOCENT_BYTES;
+    if (share <= (innocent ? OVERLOAD_SHARE : PRESSURE_SHARE)) return undefined;
+    this.#counters.add("limits_hit", { label: "process_buffer" });
+    return `${Math.round(share * 100)}% of the memory for what slow readers leave waiting is in use`;
   }
 
   /** Bytes of a stream came to wait (positive) or have left (negative). `stream.bufferedBytes` is the new count. */

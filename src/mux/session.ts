@@ -46,7 +46,7 @@ export class Session {
   readonly #heart: Heart;
   readonly #sweeper: Sweeper;
   readonly #streamHost: StreamHost = {
-    wantsToSend: (stream) => this.#wantsToSend(stream),
+    wantsToSend: (stream, atOnce) => this.#wantsToSend(stream, atOnce),
     giveCredit: (stream, bytes) => {
       this.#transmitter.outbox.windowUpdate(stream.id, bytes);
       this.#transmitter.schedule();
@@ -59,10 +59,13 @@ export class Session {
     forget: (stream, reason) => this.#forget(stream, reason),
     bufferedChanged: (stream, bytes) => this.#gate.changed(stream, bytes, this.extended),
     stalledSendChanged: (bytes) => this.#gate.stalledSendChanged(bytes),
+    paced: (stream, handler) => this.#owner.paced?.(stream, handler),
   };
   #nextId: number;
   #peerWindowBytes: number | undefined;
   #established = false;
+  /** Whether a chunk from the peer is being worked on. */
+  #receiving = false;
   #goAwaySent = false;
   #refusesStreams = false;
   #goAwayReceived = false;
@@ -92,8 +95,12 @@ export class Session {
       message: (message) => this.#message(message),
       send: (message) => this.send(message),
       goAway: (code) => this.#goAway(code),
-    }, { role, windowBytes: limits.windowBytes, pool, counters, now });
-    this.#transmitter = new Transmitter(connection, { now, onWritten: () => this.#sweeper.wroteSomething() });
+    }, { role, limits, pool, counters, now });
+    this.#transmitter = new Transmitter(connection, {
+      now,
+      onWritten: () => this.#sweeper.wroteSomething(),
+      beat: () => this.#heart.mark(),
+    });
     const memory = new MemoryBudget(limits.sessionBufferBytes, environment.memory);
     this.#gate = new ReadGate(memory, counters, {
       streams: () => this.#streams.values(),
@@ -111,7 +118,7 @@ export class Session {
     this.#sweeper = new Sweeper(clock, limits, {
       streams: () => this.#streams.values(),
       heart: this.#heart,
-      writing: () => this.#transmitter.writing,
+      writing: () => this.#transmitter.waiting,
       bytesTaken: () => connection.bytesTaken,
       midControlFrame: () => this.#inbox.midControlFrame,
       reading: () => !this.#gate.paused,
@@ -176,6 +183,7 @@ export class Session {
     this.#established = true;
     this.#peerWindowBytes = agreement.peerWindowBytes;
     this.#inbox.establish(this.extended);
+    if (this.extended) this.#transmitter.limitFlight();
     this.#sweeper.established(this.extended, agreement.beats);
   }
 
@@ -188,12 +196,9 @@ export class Session {
    */
   openStream(options: OpenStreamOptions): MuxStream {
     if (!this.open) throw new TunnelError("CLOSED", "The session takes no new streams");
-    if (this.#streams.size >= this.#limits.maxStreams) {
-      throw new TunnelError(
-        "LIMIT",
-        `The session has ${this.#streams.size} streams open, which is its limit`,
-      );
-    }
+    const full = this.#owner.lackOfRoom?.() ??
+      this.#gate.lackOfRoom(this.#streams.size, this.#limits.maxStreams);
+    if (full !== undefined) throw new TunnelError("LIMIT", full);
     if (this.#transmitter.outbox.controlBytes > MAX_QUEUED_CONTROL_BYTES / 2) {
       throw new TunnelError(
         "LIMIT",
@@ -204,16 +209,12 @@ export class Session {
     if (streamId > MAX_STREAM_ID) throw new TunnelError("LIMIT", "The session has used up its stream ids");
     this.#nextId += 2;
     const { protocol, headers = [], priority = "normal" } = options;
-    const message: OpenStream = {
-      type: "open_stream",
-      streamId,
-      protocol,
-      headers,
-      bodyHint: undefined,
-      priority,
-    };
+    const more = { protocol, headers, bodyHint: undefined, priority };
+    const message: OpenStream = { type: "open_stream", streamId, ...more };
     this.#sendOwn(message);
-    return this.#addStream(message, true);
+    const stream = this.#addStream(message, true);
+    stream.forgetHeaders();
+    return stream;
   }
 
   /** Sends a control message; a text in it that is too long is cut. */
@@ -275,11 +276,13 @@ export class Session {
   #arrived(chunk: Uint8Array): boolean {
     if (this.#ended) return false;
     this.#heart.heard();
+    this.#receiving = true;
     try {
       this.#inbox.push(chunk);
     } catch (error) {
       this.#failed(error);
     }
+    this.#receiving = false;
     this.#gate.check();
     return !this.#gate.paused && !this.#ended;
   }
@@ -298,8 +301,9 @@ export class Session {
       throw new ProtocolError("not_authenticated", `Received ${message.type} before the handshake was over`);
     }
     if (message.type === "heartbeat") this.send({ type: "heartbeat_ack", timestamp: message.timestamp });
-    else if (message.type === "heartbeat_ack") this.#heart.acknowledged(message, this.extended);
-    else this.#owner.message(message);
+    else if (message.type === "heartbeat_ack") {
+      if (!this.#transmitter.answered(message.timestamp)) this.#heart.acknowledged(message, this.extended);
+    } else this.#owner.message(message);
   }
 
   #goAway(code: GoAwayCode): void {
@@ -310,12 +314,11 @@ export class Session {
 
   #peerOpens(message: OpenStream): Refusal | undefined {
     if (this.#refusesStreams) return { text: "Stopping", busy: true };
-    if (this.#streams.size >= this.#limits.maxStreams) {
-      this.#environment.counters.add("limits_hit", { label: "max_streams" });
-      return { text: "Full", busy: true };
-    }
+    const full = this.#gate.lackOfRoom(this.#streams.size, this.#limits.maxStreams);
+    if (full !== undefined) return { text: full, busy: true };
     const stream = this.#addStream(message, false);
     const text = this.#owner.peerOpened(stream);
+    stream.forgetHeaders();
     if (text === undefined) return undefined;
     this.#streams.delete(stream.id);
     return { text, busy: false };
@@ -358,15 +361,15 @@ export class Session {
     }
     if (this.#streams.size > 0) return;
     if (this.#ended) this.#sweeper.stop();
-    const waiting = this.#whenIdle;
-    this.#whenIdle = [];
-    for (const resolve of waiting) resolve();
+    for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 
-  #wantsToSend(stream: MuxStream): void {
+  #wantsToSend(stream: MuxStream, atOnce: boolean): void {
     if (this.#ended) return;
     this.#transmitter.outbox.enqueue(stream);
-    this.#transmitter.schedule();
+    // A chunk from the peer may make many streams send: their frames are to leave together.
+    if (atOnce && !this.#receiving) this.#transmitter.hurry();
+    else this.#transmitter.schedule();
   }
 
   #controlQueued(fits: boolean): void {

@@ -11,6 +11,7 @@ import type { BufferPool } from "./buffer_pool.ts";
 import type { StreamMessage } from "./inbox.ts";
 import type { MemoryBudget } from "./memory_budget.ts";
 import type { MuxStream } from "./stream.ts";
+import type { StreamHandler } from "./stream_types.ts";
 import type { SessionLimits } from "./sweeper.ts";
 
 /** Why a session ended. */
@@ -22,7 +23,8 @@ export type SessionEndCode =
   | "peer_silent"
   | "write_stalled"
   | "handshake_timeout"
-  | "replaced";
+  | "replaced"
+  | "revoked";
 
 /** How a session ended. */
 export interface SessionEnd {
@@ -44,6 +46,10 @@ export interface SessionOwner {
    * @returns why the stream is refused, or undefined when it was taken
    */
   peerOpened(stream: MuxStream): string | undefined;
+  /** Why this side may open no more streams at the moment. @default nothing but the session's own limits */
+  lackOfRoom?(): string | undefined;
+  /** Who stands between a stream and its handler. @default nobody: the stream's rate is not limited */
+  paced?(stream: MuxStream, handler: StreamHandler): StreamHandler | undefined;
   /** The peer takes no new streams. */
   goAway(code: GoAwayCode): void;
   /** The session is over, and so are all its streams. Called exactly once, last. */

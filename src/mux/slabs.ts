@@ -16,6 +16,8 @@ export const MAX_SLAB_BYTES = 512 * 1024;
  */
 export const MAX_PINNED_SLABS = 32;
 
+/** Frames from this size on come one behind the other, when a stream is busy. */
+const LARGE_FRAME_BYTES = 64 * 1024;
 /** Reads in a row that fill less than an eighth of the slab before the next one is smaller. */
 const SHORT_READS_TO_SHRINK = 16;
 
@@ -79,8 +81,14 @@ export class SlabReader {
     return this.#pinned;
   }
 
-  /** Space for the next read. */
-  space(): Uint8Array {
+  /**
+   * Space for the next read. It ends where a frame ends if the next frames are as large as the last one, which those of a
+   * busy stream are: a read that ends within a frame makes two pieces of it, and each piece costs a write.
+   *
+   * @param frameLeftBytes What the frame under way still lacks.
+   * @param frameBytes Size of the last frame with its header; 0: not known.
+   */
+  space(frameLeftBytes = 0, frameBytes = 0): Uint8Array {
     let slab = this.#slab;
     if (slab !== undefined && !slab.pinned) this.#usedBytes = 0;
     if (slab === undefined || this.#mustReplace(slab)) {
@@ -88,9 +96,9 @@ export class SlabReader {
       slab = this.#slab = new Slab(this.#pool.take(this.#slabBytes), this, true);
       this.#usedBytes = 0;
     }
-    const space = this.#usedBytes === 0 ? slab.buffer : slab.buffer.subarray(this.#usedBytes);
-    this.#lentBytes = space.length;
-    return space;
+    const used = this.#usedBytes;
+    const lent = this.#lentBytes = wholeFrames(slab.buffer.length - used, frameLeftBytes, frameBytes);
+    return lent === slab.buffer.length ? slab.buffer : slab.buffer.subarray(used, used + lent);
   }
 
   /** The slab of a chunk that was just read: the lent space, or memory that the runtime brought. */
@@ -135,4 +143,11 @@ export class SlabReader {
       this.#slabBytes = Math.max(MIN_SLAB_BYTES, this.#slabBytes / 2);
     }
   }
+}
+
+/** How much of `spaceBytes` to lend, see {@linkcode SlabReader.space}; small frames are not worth the care. */
+function wholeFrames(spaceBytes: number, frameLeftBytes: number, frameBytes: number): number {
+  if (frameLeftBytes >= spaceBytes || frameBytes < LARGE_FRAME_BYTES) return spaceBytes;
+  const whole = spaceBytes - ((spaceBytes - frameLeftBytes) % frameBytes);
+  return whole * 2 < spaceBytes ? spaceBytes : whole; // A read too many would cost more than a piece too many.
 }

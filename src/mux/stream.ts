@@ -7,31 +7,14 @@ import type { CloseReason, Priority, Protocol } from "../wire/messages.ts";
 import type { ReceiveWindow, SendCredit } from "./credit.ts";
 import type { Sender } from "./outbox.ts";
 import type { Slab } from "./slabs.ts";
+import type { StreamHandler, StreamOptions, StreamWaits } from "./stream_types.ts";
 
-/** Receives what happens on a {@linkcode MuxStream}. One call at a time; must not throw. */
-export interface StreamHandler {
-  /**
-   * Payload arrived: a view of `slab`, which is to be retained if the view is used after this call. Once the bytes have
-   * left memory, {@linkcode MuxStream.consumed} must be called.
-   */
-  data(piece: Uint8Array, slab: Slab): void;
-  /** The peer's direction has ended. Called at most once, after the last data. */
-  end(): void;
-  /** The chunk given to `send` is free again, and there is credit for another one. */
-  sendable(): void;
-  /** The peer has accepted the stream that this side opened. */
-  accepted(): void;
-  /**
-   * The stream is over in both directions. Called exactly once, last. `reason` is undefined when both directions had ended;
-   * memory given to `send` may still be in use until the session's present write is done.
-   */
-  close(reason: CloseReason | undefined): void;
-}
+export type { StreamHandler, StreamOptions, StreamWaits };
 
 /** What a stream needs of its session. */
 export interface StreamHost {
-  /** The stream has something to send. */
-  wantsToSend(stream: MuxStream): void;
+  /** The stream has something to send; `atOnce` if nothing else is expected that could leave together with it. */
+  wantsToSend(stream: MuxStream, atOnce: boolean): void;
   /** Gives the peer credit. */
   giveCredit(stream: MuxStream, bytes: number): void;
   /** Tells the peer that the stream was accepted. */
@@ -48,41 +31,24 @@ export interface StreamHost {
   bufferedChanged(stream: MuxStream, bytes: number): void;
   /** Bytes wait for the peer to give credit (positive), or do so no longer (negative). */
   stalledSendChanged(bytes: number): void;
+  /** Who stands between the stream and its handler, if its rate is limited. */
+  paced(stream: MuxStream, handler: StreamHandler): StreamHandler | undefined;
 }
 
-/** What is known of a stream from the start. */
-export interface StreamOptions {
-  readonly id: number;
-  readonly protocol: Protocol;
-  readonly priority: Priority;
-  /** Names and values from the OpenStream. */
-  readonly headers: readonly (readonly [name: string, value: string])[];
-  readonly sendCredit: SendCredit;
-  /** Undefined when the peer knows no flow control. */
-  readonly receiveWindow: ReceiveWindow | undefined;
-  /** Whether the peer still has to accept it. */
-  readonly awaitsAccept: boolean;
-  /** Whether this side opened it. */
-  readonly opener: boolean;
-  /** Whether the peer knows END. */
-  readonly halfClose: boolean;
-}
+const NO_HEADERS: StreamOptions["headers"] = [];
 
-/** How long a stream has been waiting for what, in milliseconds; kept by the session's timer. */
-export interface StreamWaits {
-  accept: number;
-  reader: number;
-  /** Since nothing has moved, while that may not last for ever. */
-  idle: number;
-}
+/**
+ * With less credit than this, or than an eighth of the peer's first window, no new chunk is asked for: a few bytes left of a
+ * window would make a frame of their own, and a read and a write at either end. The peer cannot be waiting for them: it
+ * gives credit back when half a window has been consumed, and all of the window but these few bytes is with it.
+ */
+const LEAST_CREDIT_BYTES = 4096;
 
 /** A stream. Made by a session; used through a {@linkcode StreamHandler}. */
 export class MuxStream implements Sender {
   readonly id: number;
   readonly protocol: Protocol;
   readonly priority: Priority;
-  /** Names and values from the OpenStream. */
-  readonly headers: readonly (readonly [name: string, value: string])[];
   /** See {@linkcode Sender}. */
   chunk: Uint8Array | undefined;
   /** See {@linkcode Sender}. */
@@ -95,13 +61,17 @@ export class MuxStream implements Sender {
   queued = false;
   /** See {@linkcode Sender}. */
   next: Sender | undefined;
+  /** Whether this side has accepted what the peer opened. */
+  acceptSent = false;
   /** For the session's timer. */
   readonly waits: StreamWaits = { accept: 0, reader: 0, idle: 0 };
 
   readonly #host: StreamHost;
   readonly #sendCredit: SendCredit;
+  readonly #leastCreditBytes: number;
   readonly #receiveWindow: ReceiveWindow | undefined;
   #handler: StreamHandler | undefined;
+  #headers: StreamOptions["headers"];
   readonly #opener: boolean;
   readonly #halfClose: boolean;
   #awaitsAccept: boolean;
@@ -111,6 +81,7 @@ export class MuxStream implements Sender {
   #wantsCredit = false;
   #bufferedBytes = 0;
   #stalledSendBytes = 0;
+  #sentBytes = 0;
   /** Set by a normal close that waits for what has arrived. */
   #closeReason: CloseReason | undefined;
 
@@ -120,8 +91,9 @@ export class MuxStream implements Sender {
     this.id = options.id;
     this.protocol = options.protocol;
     this.priority = options.priority;
-    this.headers = options.headers;
+    this.#headers = options.headers;
     this.#sendCredit = options.sendCredit;
+    this.#leastCreditBytes = Math.min(LEAST_CREDIT_BYTES, options.sendCredit.available / 8);
     this.#receiveWindow = options.receiveWindow;
     this.#awaitsAccept = options.awaitsAccept;
     this.#opener = options.opener;
@@ -185,7 +157,24 @@ export class MuxStream implements Sender {
 
   /** Says who handles the stream. Called once, by whoever opened it or in the call that told of it. */
   attach(handler: StreamHandler): void {
-    this.#handler = handler;
+    this.#handler = this.#host.paced(this, handler) ?? handler;
+  }
+
+  /** Bytes that were sent since this was asked last. */
+  takeSentBytes(): number {
+    const bytes = this.#sentBytes;
+    this.#sentBytes = 0;
+    return bytes;
+  }
+
+  /** Names and values from the OpenStream; none after the call that told of the stream. */
+  get headers(): StreamOptions["headers"] {
+    return this.#headers;
+  }
+
+  /** Nobody asks for the headers any more: of thousands of idle streams they would be a good part of the memory. */
+  forgetHeaders(): void {
+    this.#headers = NO_HEADERS;
   }
 
   /** The value of a header of the OpenStream. */
@@ -195,6 +184,7 @@ export class MuxStream implements Sender {
 
   /** Accepts a stream that the peer opened. A peer of version 1 does not wait for that, and is not told. */
   accept(): void {
+    this.acceptSent = true;
     if (!this.#closed && this.#halfClose) this.#host.sendAccepted(this);
   }
 
@@ -207,7 +197,17 @@ export class MuxStream implements Sender {
    * @param headroom Whether the ten bytes before `start` may be overwritten.
    */
   send(chunk: Uint8Array, start: number, headroom: boolean): void {
-    if (this.#closed || this.#closeReason !== undefined) return;
+    if (this.#take(chunk, start, headroom)) this.#host.wantsToSend(this, false);
+  }
+
+  /** Like `send`, but writes before it returns if it can: `sendable` may be called meanwhile. */
+  sendNow(chunk: Uint8Array, start: number, headroom: boolean): void {
+    if (this.#take(chunk, start, headroom)) this.#host.wantsToSend(this, true);
+  }
+
+  /** @returns whether some of it can be sent now */
+  #take(chunk: Uint8Array, start: number, headroom: boolean): boolean {
+    if (this.#closed || this.#closeReason !== undefined) return false;
     if (this.chunk !== undefined) {
       throw new TypeError(`Cannot send on stream ${this.id}: a chunk is being sent`);
     }
@@ -215,7 +215,7 @@ export class MuxStream implements Sender {
     this.chunk = chunk;
     this.chunkStart = start;
     this.headroom = headroom;
-    if (this.creditBytes > 0) this.#host.wantsToSend(this);
+    return this.creditBytes > 0;
   }
 
   /** Ends this direction after what was given to `send`. */
@@ -226,7 +226,7 @@ export class MuxStream implements Sender {
       if (this.chunk === undefined) this.#endAsClose();
       return;
     }
-    if (this.chunk === undefined || this.creditBytes > 0) this.#host.wantsToSend(this);
+    if (this.chunk === undefined || this.creditBytes > 0) this.#host.wantsToSend(this, false);
   }
 
   /** Ends the stream in both directions at once. What was not sent yet is dropped. */
@@ -268,6 +268,7 @@ export class MuxStream implements Sender {
   /** See {@linkcode Sender}. */
   framed(bytes: number, ended: boolean): void {
     this.chunkStart += bytes;
+    this.#sentBytes += bytes;
     this.#sendCredit.spend(bytes);
     this.#host.sending(bytes);
     if (this.#stalledSendBytes > 0) this.#setStalledSend(0);
@@ -279,22 +280,22 @@ export class MuxStream implements Sender {
   released(): void {
     if (this.#closed) return;
     if (this.chunk !== undefined && this.chunkStart < this.chunk.length) {
-      if (this.creditBytes > 0) this.#host.wantsToSend(this);
+      if (this.creditBytes > 0) this.#host.wantsToSend(this, false);
       return;
     }
     this.chunk = undefined;
     if (this.#localEnded) this.#finishIfDone();
     else if (this.endQueued && !this.#halfClose) this.#endAsClose();
-    else if (this.endQueued) this.#host.wantsToSend(this);
-    else if (this.creditBytes > 0) this.#handler?.sendable();
+    else if (this.endQueued) this.#host.wantsToSend(this, false);
+    else if (this.creditBytes >= this.#leastCreditBytes) this.#handler?.sendable();
     else this.#wantsCredit = true;
   }
 
   /** The session received credit for this stream. */
   creditReceived(bytes: number): void {
     this.#sendCredit.grant(bytes);
-    if (this.chunk !== undefined) this.#host.wantsToSend(this);
-    else if (this.#wantsCredit) {
+    if (this.chunk !== undefined) this.#host.wantsToSend(this, false);
+    else if (this.#wantsCredit && this.creditBytes >= this.#leastCreditBytes) {
       this.#wantsCredit = false;
       this.#handler?.sendable();
     }

@@ -18,6 +18,8 @@ export interface SessionLimits {
   readonly sessionBufferBytes: number;
   /** Streams open at once. */
   readonly maxStreams: number;
+  /** Streams that the peer may open and reset, at once and again with each second. */
+  readonly maxResetsPerSecond: number;
   readonly openTimeoutMs: number;
   readonly heartbeatIntervalMs: number;
   readonly deadAfterMs: number;

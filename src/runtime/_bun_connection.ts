@@ -4,6 +4,7 @@
  * @module
  */
 import { socketAddress } from "./_address.ts";
+import { afterTurn } from "./_after_turn.ts";
 import { lostError, toError } from "./_errors.ts";
 import type { BunSocket, BunSocketHandlers } from "./_bun_types.ts";
 import type { Connection, ConnectionHandler, SocketAddress } from "./types.ts";
@@ -14,6 +15,8 @@ const KEEP_ALIVE_DELAY_MS = 60_000;
 /** A chunk of this size is one of many: the next is on its way, and would only have to be kept. */
 const PAUSE_AT_ONCE_BYTES = 64 * 1024;
 
+const UNKNOWN = socketAddress(undefined, undefined);
+
 /** A socket of Bun that carries its connection. */
 export type ConnectionSocket = BunSocket<BunConnection>;
 
@@ -22,9 +25,9 @@ export type ConnectionSocket = BunSocket<BunConnection>;
  * `start`, is kept and delivered later; what it calls from within `write`, `end` or `shutdown` is put off by a microtask.
  */
 export class BunConnection implements Connection {
-  remote: SocketAddress = socketAddress(undefined, undefined);
-  local: SocketAddress = socketAddress(undefined, undefined);
+  remote: SocketAddress;
   readonly lendsSpace = false;
+  readonly afterTurn = afterTurn;
   bytesTaken = 0;
   #socket: ConnectionSocket | undefined;
   #handler: ConnectionHandler | undefined;
@@ -49,6 +52,15 @@ export class BunConnection implements Connection {
   #finSent = false;
   #abandoned = false;
 
+  /** @param remote The other end, where it is dialled; asked for when the socket is there, otherwise. */
+  constructor(remote: SocketAddress = UNKNOWN) {
+    this.remote = remote;
+  }
+
+  get local(): SocketAddress {
+    return socketAddress(this.#socket?.localAddress, this.#socket?.localPort);
+  }
+
   /** Takes the socket that has just been opened. */
   attach(socket: ConnectionSocket): void {
     this.#socket = socket;
@@ -57,15 +69,9 @@ export class BunConnection implements Connection {
       socket.terminate();
       return;
     }
-    this.remote = socketAddress(socket.remoteAddress, socket.remotePort);
-    this.local = socketAddress(socket.localAddress, socket.localPort);
+    if (this.remote === UNKNOWN) this.remote = socketAddress(socket.remoteAddress, socket.remotePort);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
-  }
-
-  /** Lets Bun read nothing until `start`, if that has not been called yet. */
-  holdUntilStarted(): void {
-    if (this.#handler === undefined) this.#pauseSocket();
   }
 
   /** Nobody waits for the connection any more: it is reset when it comes into being, or now. */
@@ -239,10 +245,7 @@ export class BunConnection implements Connection {
 
 /** The events of every socket whose `data` is a {@linkcode BunConnection}: no closure per socket or event. */
 export const SOCKET_EVENTS: BunSocketHandlers<BunConnection> = {
-  open: (socket) => {
-    socket.data.attach(socket);
-    socket.data.holdUntilStarted();
-  },
+  open: (socket) => socket.data.attach(socket),
   data: (socket, chunk) => socket.data.onData(chunk),
   drain: (socket) => socket.data.onDrain(),
   end: (socket) => socket.data.onEnd(),

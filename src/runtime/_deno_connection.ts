@@ -7,21 +7,24 @@ import { socketAddress } from "./_address.ts";
 import { lostError, toError } from "./_errors.ts";
 import type { Connection, ConnectionHandler, SocketAddress } from "./types.ts";
 
-/** Awaited to go on in the next microtask, at the price of no new promise. */
+/** Goes on in the next microtask. */
 const NEXT_MICROTASK = Promise.resolve();
+const NO_SPACE = new Uint8Array(0);
 
 /**
- * Pulls with one read loop and pushes with one write at a time. The loop ends when the handler wants no more, and is begun
+ * Pulls with one read and pushes with one write at a time. Reading ends when the handler wants no more, and is begun
  * anew by `resume`, so that a paused connection holds no promise and no buffer. `close` of the handler waits until
  * the pending read and write have given their buffers back.
+ *
+ * Thousands of these wait in a read at once. Hence callbacks, no loop that awaits, and addresses that are made when asked for.
  */
 export class DenoConnection implements Connection {
-  readonly remote: SocketAddress;
-  readonly local: SocketAddress;
   readonly lendsSpace = true;
   bytesTaken = 0;
   readonly #conn: Deno.TcpConn;
   #handler: ConnectionHandler | undefined;
+  /** What the pending read fills. */
+  #space: Uint8Array = NO_SPACE;
   #reading = false;
   #writing = false;
   #paused = false;
@@ -31,12 +34,43 @@ export class DenoConnection implements Connection {
   #closed = false;
   #closeDelivered = false;
   #error: Error | undefined;
+  readonly #read = (): void => {
+    const handler = this.#handler;
+    if (this.#closed || handler === undefined) return this.#endReading();
+    try {
+      this.#space = handler.space();
+    } catch (error) {
+      this.#fail(toError(error));
+      return this.#endReading();
+    }
+    this.#conn.read(this.#space).then(this.#arrived, this.#readFailed);
+  };
+  readonly #arrived = (count: number | null): void => {
+    const space = this.#space;
+    this.#space = NO_SPACE;
+    const handler = this.#handler;
+    if (this.#closed || handler === undefined) return this.#endReading();
+    try {
+      if (count === null) {
+        this.#readEnded = true;
+        handler.end();
+      } else if (handler.data(count === space.length ? space : space.subarray(0, count))) {
+        return this.#read();
+      } else this.#paused = true;
+    } catch (error) {
+      this.#fail(toError(error));
+    }
+    this.#endReading();
+  };
+  readonly #readFailed = (error: unknown): void => {
+    this.#space = NO_SPACE;
+    this.#lost(error);
+    this.#endReading();
+  };
 
   /** @param conn A connected socket, owned by the new object from now on. */
   constructor(conn: Deno.TcpConn) {
     this.#conn = conn;
-    this.remote = socketAddress(conn.remoteAddr.hostname, conn.remoteAddr.port);
-    this.local = socketAddress(conn.localAddr.hostname, conn.localAddr.port);
     try {
       conn.setNoDelay(true);
       conn.setKeepAlive(true);
@@ -45,16 +79,26 @@ export class DenoConnection implements Connection {
     }
   }
 
+  get remote(): SocketAddress {
+    const { hostname, port } = this.#conn.remoteAddr;
+    return socketAddress(hostname, port);
+  }
+
+  get local(): SocketAddress {
+    const { hostname, port } = this.#conn.localAddr;
+    return socketAddress(hostname, port);
+  }
+
   start(handler: ConnectionHandler): void {
     this.#handler = handler;
     if (this.#closed) this.#settleSoon();
-    else this.#beginReading(handler);
+    else this.#beginReading();
   }
 
   resume(): void {
     if (!this.#paused || this.#handler === undefined) return;
     this.#paused = false;
-    this.#beginReading(this.#handler);
+    this.#beginReading();
   }
 
   write(bytes: Uint8Array): boolean {
@@ -80,38 +124,13 @@ export class DenoConnection implements Connection {
     this.close();
   }
 
-  #beginReading(handler: ConnectionHandler): void {
+  #beginReading(): void {
     this.#reading = true;
-    void this.#readLoop(handler);
+    // One microtask later: neither start() nor resume() may call the handler.
+    void NEXT_MICROTASK.then(this.#read);
   }
 
-  async #readLoop(handler: ConnectionHandler): Promise<void> {
-    // Begins one microtask later: neither start() nor resume() may call the handler.
-    await NEXT_MICROTASK;
-    try {
-      while (!this.#closed) {
-        const space = handler.space();
-        let count: number | null;
-        try {
-          count = await this.#conn.read(space);
-        } catch (error) {
-          this.#fail(lostError(this.remote, error));
-          break;
-        }
-        if (this.#closed) break;
-        if (count === null) {
-          this.#readEnded = true;
-          handler.end();
-          break;
-        }
-        if (!handler.data(count === space.length ? space : space.subarray(0, count))) {
-          this.#paused = true;
-          break;
-        }
-      }
-    } catch (error) {
-      this.#fail(toError(error));
-    }
+  #endReading(): void {
     this.#reading = false;
     this.#settle();
   }
@@ -124,7 +143,7 @@ export class DenoConnection implements Connection {
         this.bytesTaken += taken;
       }
     } catch (error) {
-      this.#fail(lostError(this.remote, error));
+      this.#lost(error);
     }
     this.#writing = false;
     if (this.#closed) return this.#settle();
@@ -143,11 +162,16 @@ export class DenoConnection implements Connection {
       await this.#conn.closeWrite();
     } catch (error) {
       // Fails when the peer has reset the connection. With its end already read nothing is lost by that.
-      if (!this.#readEnded) this.#fail(lostError(this.remote, error));
+      if (!this.#readEnded) this.#lost(error);
     }
     this.#writing = false;
     this.#writeEnded = true;
     this.#settle();
+  }
+
+  /** The system says so; not to be told when the connection was closed here, since then every pending call fails. */
+  #lost(error: unknown): void {
+    if (!this.#closed) this.#fail(lostError(this.remote, error));
   }
 
   #fail(error: Error): void {

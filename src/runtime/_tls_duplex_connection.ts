@@ -6,6 +6,7 @@
 import type { TLSSocket } from "node:tls";
 import type { ConnectionDuplex } from "./_tls_duplex.ts";
 import { lostError, toError } from "./_errors.ts";
+import { agreedProtocol, askedName, peerFingerprint } from "./_tls_facts.ts";
 import type { Connection, ConnectionHandler, SocketAddress } from "./types.ts";
 
 /** How long a close waits for the kernel to take what was written, and the last record. */
@@ -21,6 +22,8 @@ const CLOSE_NOTIFY_TIMEOUT_MS = 1_000;
 export class TlsDuplexConnection implements Connection {
   readonly remote: SocketAddress;
   readonly local: SocketAddress;
+  readonly alpn: string | undefined;
+  readonly serverName: string | undefined;
   readonly lendsSpace = false;
   readonly #socket: TLSSocket;
   readonly #duplex: ConnectionDuplex;
@@ -52,6 +55,8 @@ export class TlsDuplexConnection implements Connection {
     this.#duplex = duplex;
     this.remote = raw.remote;
     this.local = raw.local;
+    this.alpn = agreedProtocol(socket);
+    this.serverName = askedName(socket);
     duplex.hold(true);
     duplex.onRawEnd = () => this.#onRawEnd();
     duplex.onRawClose = (error) => error === undefined ? this.#onRawEnd() : this.#finish(error);
@@ -65,6 +70,10 @@ export class TlsDuplexConnection implements Connection {
 
   get bytesTaken(): number {
     return this.#duplex.bytesTaken;
+  }
+
+  get peerFingerprint(): string | undefined {
+    return peerFingerprint(this.#socket);
   }
 
   start(handler: ConnectionHandler): void {

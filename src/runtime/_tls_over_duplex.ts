@@ -10,15 +10,23 @@ import {
   type ConnectionOptions,
   createServer,
   type TlsOptions as NodeTlsOptions,
-  type TLSSocket,
+  TLSSocket,
 } from "node:tls";
 import type { TunnelError } from "../errors.ts";
+import { ServerNames } from "./_tls_server_names.ts";
 import { connectError, connectTimeout } from "./_errors.ts";
 import { DEFAULT_CONNECT_TIMEOUT_MS, MAX_TLS_HANDSHAKES, TLS_HANDSHAKE_TIMEOUT_MS } from "./_limits.ts";
 import { askForPlace, handOver, type Leave } from "./_hand_over.ts";
 import { ConnectionDuplex } from "./_tls_duplex.ts";
 import { TlsDuplexConnection } from "./_tls_duplex_connection.ts";
-import { clientOptions, handshakeError, serverOptions } from "./tls.ts";
+import {
+  changedFiles,
+  clientOptions,
+  handshakeError,
+  protocolOptions,
+  serverOptions,
+  whyUntrusted,
+} from "./tls.ts";
 import type { Connection, ConnectOptions, Listener, ListenOptions, SocketAddress } from "./types.ts";
 
 /** The TCP of the runtime. */
@@ -27,7 +35,7 @@ export type PlainConnect = (options: ConnectOptions) => Promise<Connection>;
 export type PlainListen = (options: ListenOptions) => Promise<Listener>;
 
 /**
- * Dials and does the handshake. The server's certificate is always verified.
+ * Dials and does the handshake. The server is verified, as `tls` says.
  *
  * A server that demands a client certificate refuses only after this has succeeded: with TLS 1.3 the client's side of the
  * handshake is over before the server has looked. `close` of the handler is then given an error.
@@ -70,9 +78,9 @@ function shakeHands(
     duplex.onRawClose = onClose;
     socket.once("secureConnect", () => {
       clearTimeout(timer);
-      // Node's contract says so; a runtime that forgets to verify must not go unnoticed.
-      if (socket.authorized) resolve(new TlsDuplexConnection(socket, duplex, raw));
-      else fail(connectError(target, new Error("the server's certificate was not verified")));
+      const mistrust = whyUntrusted(socket, target.tls ?? {});
+      if (mistrust === undefined) resolve(new TlsDuplexConnection(socket, duplex, raw));
+      else fail(connectError(target, mistrust));
     });
   });
 }
@@ -98,6 +106,7 @@ export async function listenTls(options: ListenOptions, listenPlain: PlainListen
   });
   return {
     address: listener.address,
+    setIdentities: acceptor.setIdentities,
     close: async () => {
       acceptor.close();
       await listener.close();
@@ -106,13 +115,24 @@ export async function listenTls(options: ListenOptions, listenPlain: PlainListen
 }
 
 class TlsAcceptor {
-  readonly #server: NodeTlsOptions;
+  readonly setIdentities: NonNullable<Listener["setIdentities"]>;
+  #server: NodeTlsOptions;
+  readonly #names: ServerNames | undefined;
   readonly #options: ListenOptions;
   /** Handshakes that are going on, as functions that end them. */
   readonly #handshakes = new Set<() => void>();
 
   constructor(options: ListenOptions) {
-    this.#server = serverOptions(options.tls ?? {});
+    const { tls = {} } = options;
+    const names = this.#names = ServerNames.of(tls);
+    this.#server = names === undefined ? serverOptions(tls) : protocolOptions(tls);
+    let current = tls;
+    this.setIdentities = (identities, more) => {
+      if (names !== undefined) return names.set(identities, more);
+      const changed = changedFiles(current, identities, more);
+      this.#server = serverOptions(changed);
+      current = changed;
+    };
     this.#options = options;
   }
 
@@ -128,8 +148,6 @@ class TlsAcceptor {
 
   accept(raw: Connection, leave: Leave = () => {}): void {
     const duplex = new ConnectionDuplex(raw);
-    // A server object for each connection, because it does not tell which of its connections has become secure.
-    const server = createServer(this.#server);
     const done = (): void => {
       clearTimeout(timer);
       this.#handshakes.delete(end);
@@ -151,11 +169,7 @@ class TlsAcceptor {
     this.#handshakes.add(end);
     duplex.onRawEnd = () => refuse(new Error("closed by the peer"));
     duplex.onRawClose = (error) => refuse(error ?? new Error("closed by the peer"));
-    server.on("tlsClientError", (error, socket: TLSSocket) => {
-      refuse(error);
-      socket.destroy();
-    });
-    server.on("secureConnection", (socket) => {
+    this.#shakeHands(duplex, refuse, (socket) => {
       if (!this.#handshakes.has(end)) {
         socket.destroy();
         return;
@@ -167,6 +181,40 @@ class TlsAcceptor {
       done();
       handOver(new TlsDuplexConnection(socket, duplex, raw), this.#options, leave);
     });
-    server.emit("connection", duplex);
+  }
+
+  #shakeHands(
+    duplex: ConnectionDuplex,
+    refuse: (cause: Error) => void,
+    secure: (socket: TLSSocket) => void,
+  ): void {
+    const names = this.#names;
+    if (names === undefined) {
+      // A server object for each connection, because it does not tell which of its connections has become secure.
+      const server = createServer(this.#server);
+      server.on("tlsClientError", (error, socket: TLSSocket) => {
+        refuse(error);
+        socket.destroy();
+      });
+      server.on("secureConnection", secure);
+      server.emit("connection", duplex);
+      return;
+    }
+    // A server object would read the certificate's files again for each connection.
+    const socket = new TLSSocket(duplex, {
+      ...this.#server,
+      isServer: true,
+      secureContext: names.contextFor(undefined),
+      SNICallback: (name, callback) => callback(null, names.contextFor(name)),
+    });
+    const onError = (error: Error): void => {
+      refuse(error);
+      socket.destroy();
+    };
+    socket.once("error", onError);
+    socket.once("secure", () => {
+      secure(socket);
+      socket.off("error", onError);
+    });
   }
 }

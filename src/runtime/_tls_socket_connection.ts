@@ -5,7 +5,9 @@
  */
 import type { TLSSocket } from "node:tls";
 import { socketAddress } from "./_address.ts";
+import { afterTurn } from "./_after_turn.ts";
 import { lostError, toError } from "./_errors.ts";
+import { agreedProtocol, askedName, peerFingerprint } from "./_tls_facts.ts";
 import type { Connection, ConnectionHandler, SocketAddress } from "./types.ts";
 
 /** Idle time after which the kernel asks whether the peer still lives. */
@@ -23,7 +25,10 @@ const PIECE_BYTES = 64 * 1024;
 export class TlsSocketConnection implements Connection {
   readonly remote: SocketAddress;
   readonly local: SocketAddress;
+  readonly alpn: string | undefined;
+  readonly serverName: string | undefined;
   readonly lendsSpace = false;
+  readonly afterTurn = afterTurn;
   bytesTaken = 0;
   readonly #socket: TLSSocket;
   #handler: ConnectionHandler | undefined;
@@ -47,6 +52,8 @@ export class TlsSocketConnection implements Connection {
     this.#socket = socket;
     this.remote = socketAddress(socket.remoteAddress, socket.remotePort);
     this.local = socketAddress(socket.localAddress, socket.localPort);
+    this.alpn = agreedProtocol(socket);
+    this.serverName = askedName(socket);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
     socket.on("error", (error) => this.#fail(lostError(this.remote, error)));
@@ -55,6 +62,10 @@ export class TlsSocketConnection implements Connection {
       clearTimeout(this.#closeTimer);
       this.#deliverClose();
     });
+  }
+
+  get peerFingerprint(): string | undefined {
+    return peerFingerprint(this.#socket);
   }
 
   start(handler: ConnectionHandler): void {

@@ -4,18 +4,39 @@
  * @module
  */
 import type { AddressInfo, Socket } from "node:net";
-import { connect, createServer, type Server, type TLSSocket } from "node:tls";
+import {
+  connect,
+  createServer,
+  type Server,
+  type TlsOptions as NodeTlsOptions,
+  type TLSSocket,
+} from "node:tls";
 import type { TunnelError } from "../errors.ts";
 import { socketAddress } from "./_address.ts";
 import { connectError, connectTimeout, listenError } from "./_errors.ts";
 import { askForPlace, handOver, type Leave } from "./_hand_over.ts";
 import { DEFAULT_CONNECT_TIMEOUT_MS, MAX_TLS_HANDSHAKES, TLS_HANDSHAKE_TIMEOUT_MS } from "./_limits.ts";
+import { ServerNames } from "./_tls_server_names.ts";
 import { TlsSocketConnection } from "./_tls_socket_connection.ts";
-import { clientOptions, handshakeError, serverOptions } from "./tls.ts";
-import type { Connection, ConnectOptions, Listener, ListenOptions, SocketAddress } from "./types.ts";
+import {
+  changedFiles,
+  clientOptions,
+  handshakeError,
+  protocolOptions,
+  serverOptions,
+  whyUntrusted,
+} from "./tls.ts";
+import type {
+  Connection,
+  ConnectOptions,
+  Listener,
+  ListenOptions,
+  ListenTlsOptions,
+  SocketAddress,
+} from "./types.ts";
 
 /**
- * Dials and does the handshake. The server's certificate is always verified.
+ * Dials and does the handshake. The server is verified, as `tls` says.
  *
  * A server that demands a client certificate refuses only after this has succeeded: with TLS 1.3 the client's side of the
  * handshake is over before the server has looked. `close` of the handler then carries the server's alert.
@@ -42,8 +63,8 @@ export async function connectTls(options: ConnectOptions): Promise<Connection> {
     socket.on("error", onError);
     socket.on("close", onClose);
     socket.once("secureConnect", () => {
-      // Node's contract says so; a runtime that forgets to verify must not go unnoticed.
-      if (!socket.authorized) return onError(new Error("the server's certificate was not verified"));
+      const mistrust = whyUntrusted(socket, options.tls ?? {});
+      if (mistrust !== undefined) return onError(mistrust);
       clearTimeout(timer);
       const connection = new TlsSocketConnection(socket);
       socket.off("close", onClose);
@@ -63,15 +84,29 @@ export async function connectTls(options: ConnectOptions): Promise<Connection> {
  */
 export async function listenTls(options: ListenOptions): Promise<Listener> {
   const { hostname, port, tls = {} } = options;
-  const server = createServer(serverOptions(tls));
+  const names = ServerNames.of(tls);
+  const server = createServer(names === undefined ? serverOptions(tls) : namedOptions(tls, names));
   return await new Promise((resolve, reject) => {
     const refuse = (error: Error): void => reject(listenError(options, error));
     server.once("error", refuse);
     server.listen({ host: hostname, port }, () => {
       server.off("error", refuse);
-      resolve(new TlsListener(server, options));
+      resolve(new TlsListener(server, options, names));
     });
   });
+}
+
+/** Options of a server that chooses its certificate by name. */
+function namedOptions(
+  tls: ListenTlsOptions,
+  names: ServerNames,
+): NodeTlsOptions & { allowHalfOpen: boolean } {
+  return {
+    ...protocolOptions(tls),
+    ...names.first,
+    SNICallback: (name, callback) => callback(null, names.contextFor(name)),
+    allowHalfOpen: true,
+  };
 }
 
 /** A handshake that goes on. */
@@ -83,15 +118,28 @@ interface Handshake {
 
 class TlsListener implements Listener {
   readonly address: SocketAddress;
+  readonly setIdentities: NonNullable<Listener["setIdentities"]>;
   readonly #server: Server;
   readonly #options: ListenOptions;
   /** Connections in the middle of their handshake, by the peer's address: the server shows only the two ends of it. */
   readonly #handshakes = new Map<string, Handshake>();
   #closed = false;
 
-  constructor(server: Server, options: ListenOptions) {
+  constructor(server: Server, options: ListenOptions, names: ServerNames | undefined) {
     this.#server = server;
     this.#options = options;
+    let current = options.tls ?? {};
+    this.setIdentities = (identities, more) => {
+      if (names === undefined) {
+        const changed = changedFiles(current, identities, more);
+        server.setSecureContext(serverOptions(changed));
+        current = changed;
+        return;
+      }
+      names.set(identities, more);
+      // For clients that ask for no name.
+      server.setSecureContext({ ...names.first, minVersion: current.minVersion ?? "TLSv1.3" });
+    };
     const bound = server.address() as AddressInfo;
     this.address = socketAddress(bound.address, bound.port);
     server.on("connection", (socket) => this.#begin(socket));

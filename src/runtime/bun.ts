@@ -4,6 +4,7 @@
  * @module
  */
 import { lookup } from "node:dns/promises";
+import { write } from "node:fs";
 import { isIP } from "node:net";
 import { hostname } from "node:os";
 import process from "node:process";
@@ -14,6 +15,7 @@ import { bunGlobal, type BunListener, type BunServer, type BunSocketHandlers } f
 import { dialInTurn } from "./_dial_in_turn.ts";
 import { connectError, connectTimeout, listenError } from "./_errors.ts";
 import { askForPlace, handOver } from "./_hand_over.ts";
+import { importModule } from "./_import_module.ts";
 import { DEFAULT_CONNECT_TIMEOUT_MS, HTTP_STOP_GRACE_MS } from "./_limits.ts";
 import { connectTls, listenTls } from "./_tls_sockets.ts";
 import type {
@@ -40,10 +42,13 @@ export const bunRuntime: Runtime = {
   listen,
   serveHttp,
   hostname,
+  userId: () => process.getuid?.(),
   env: (name) => process.env[name],
   readTextFile: (path) => bunGlobal().file(path).text(),
+  importModule,
   args: () => process.argv.slice(2),
   isTerminal: () => process.stderr.isTTY === true,
+  writeOutput,
   onSignal,
   exit: (code) => process.exit(code),
   residentBytes,
@@ -58,30 +63,29 @@ async function connect(options: ConnectOptions): Promise<Connection> {
       giveUp();
       return connectTimeout(options, timeoutMs);
     });
+  const attempt = async (address: string, shareMs: number): Promise<Connection> => {
+    const connection = new BunConnection({ hostname: address, port });
+    // Bun cannot take back a connect; the socket is closed when it comes into being, or fails by itself.
+    await inTime(dial(connection), shareMs, () => connection.abandon());
+    return connection;
+  };
   try {
+    if (isIP(hostname) !== 0) return await attempt(hostname, timeoutMs);
     const addresses = await inTime(resolve(hostname), timeoutMs);
-    return await dialInTurn(addresses, {
-      timeoutMs: timeoutMs - (performance.now() - startedAt),
-      now: () => performance.now(),
-      attempt: async (address, shareMs) => {
-        const connection = new BunConnection();
-        // Bun cannot take back a connect; the socket is closed when it comes into being, or fails by itself.
-        await inTime(dial(connection, { hostname: address, port }), shareMs, () => connection.abandon());
-        return connection;
-      },
-    });
+    const leftMs = timeoutMs - (performance.now() - startedAt);
+    return await dialInTurn(addresses, { timeoutMs: leftMs, now: () => performance.now(), attempt });
   } catch (error) {
     throw error instanceof TunnelError ? error : connectError(options, error);
   }
 }
 
-async function dial(connection: BunConnection, { hostname, port }: SocketAddress): Promise<void> {
+async function dial(connection: BunConnection): Promise<void> {
+  const { hostname, port } = connection.remote;
   await bunGlobal().connect({ hostname, port, allowHalfOpen: true, data: connection, socket: SOCKET_EVENTS });
 }
 
 /** Bun.connect remembers for half a minute what a name resolved to; this does not. */
 async function resolve(hostname: string): Promise<string[]> {
-  if (isIP(hostname) !== 0) return [hostname];
   return (await lookup(hostname, { all: true })).map((found) => found.address);
 }
 
@@ -127,7 +131,6 @@ function acceptEvents(options: ListenOptions): BunSocketHandlers<BunConnection> 
       const leave = askForPlace(options, connection.remote);
       if (leave === undefined) return connection.close();
       handOver(connection, options, leave);
-      connection.holdUntilStarted();
     },
   };
 }
@@ -181,6 +184,16 @@ class BunHttpListener implements Listener {
     clearTimeout(graceTimer);
     await this.#server.stop(true);
   }
+}
+
+function writeOutput(descriptor: 1 | 2, bytes: Uint8Array): Promise<number> {
+  return new Promise((resolve, reject) => {
+    write(descriptor, bytes, 0, bytes.length, null, (error, written) => {
+      if (error === null) resolve(written);
+      else if (error.code === "EAGAIN") resolve(0);
+      else reject(error);
+    });
+  });
 }
 
 function onSignal(signal: Signal, handler: () => void): () => void {

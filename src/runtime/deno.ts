@@ -9,6 +9,7 @@ import { socketAddress } from "./_address.ts";
 import { DenoConnection } from "./_deno_connection.ts";
 import { connectError, connectTimeout, listenError, toError } from "./_errors.ts";
 import { askForPlace, handOver } from "./_hand_over.ts";
+import { importModule } from "./_import_module.ts";
 import { connectTls, listenTls } from "./_tls_over_duplex.ts";
 import type {
   Connection,
@@ -37,10 +38,13 @@ export const denoRuntime: Runtime = {
   listen,
   serveHttp,
   hostname,
+  userId,
   env,
   readTextFile: (path) => Deno.readTextFile(path),
+  importModule,
   args: () => [...Deno.args],
   isTerminal: () => Deno.stderr.isTerminal(),
+  writeOutput,
   onSignal,
   exit: (code) => Deno.exit(code),
   // Out of descriptors it is told as 0.
@@ -208,9 +212,24 @@ function hostname(): string {
   return granted ? Deno.hostname() : "localhost";
 }
 
+function userId(): number | undefined {
+  const granted = Deno.permissions.querySync({ name: "sys", kind: "uid" }).state === "granted";
+  return granted ? Deno.uid() ?? undefined : undefined;
+}
+
 function env(name: string): string | undefined {
   const granted = Deno.permissions.querySync({ name: "env", variable: name }).state === "granted";
   return granted ? Deno.env.get(name) : undefined;
+}
+
+/** `node:fs` would write to these two in the event loop's thread, and stop with them. */
+async function writeOutput(descriptor: 1 | 2, bytes: Uint8Array): Promise<number> {
+  try {
+    return await (descriptor === 1 ? Deno.stdout : Deno.stderr).write(bytes);
+  } catch (error) {
+    if (error instanceof Deno.errors.WouldBlock) return 0;
+    throw error;
+  }
 }
 
 function onSignal(signal: Signal, handler: () => void): () => void {

@@ -46,7 +46,7 @@ export interface ConnectionHandler {
 export interface Connection {
   /** The other end. */
   readonly remote: SocketAddress;
-  /** This end. */
+  /** This end; not every runtime knows it after the connection is over. */
   readonly local: SocketAddress;
   /**
    * Whether this runtime reads into {@linkcode ConnectionHandler.space} (`true`), so that room left in front of the
@@ -58,6 +58,17 @@ export interface Connection {
    * may be counted encrypted, or in steps of 64 KiB. Tells a slow peer from one that takes nothing.
    */
   readonly bytesTaken: number;
+  /**
+   * Calls `task` soon, after what the system has reported in the present turn of the event loop is delivered. Undefined
+   * where that is all delivered before the next microtask but few.
+   */
+  readonly afterTurn?: ((task: () => void) => void) | undefined;
+  /** The protocol that was agreed on in the TLS handshake (ALPN), such as "h2"; undefined without TLS, or when none was. */
+  readonly alpn?: string | undefined;
+  /** On a TLS listener, the name that the client has asked for (SNI), as it came; undefined when it named none. */
+  readonly serverName?: string | undefined;
+  /** Fingerprint of the other side's public key, `sha256:…`; undefined without TLS, or when it showed no certificate. */
+  readonly peerFingerprint?: string | undefined;
   /** Begins delivery to `handler`. Called exactly once; nothing is delivered, not even `close`, before it or during it. */
   start(handler: ConnectionHandler): void;
   /** Asks for data again after `data` returned `false`. Otherwise does nothing. Never delivers during the call. */
@@ -80,7 +91,7 @@ export interface Connection {
   reset(): void;
 }
 
-/** Files that make up a TLS identity and the trust in the other side; PEM text. TLS 1.3 only. */
+/** Files that make up a TLS identity and the trust in the other side; PEM text. TLS 1.3, unless a listener is told otherwise. */
 export interface TlsOptions {
   /** Certificate chain of this side, PEM. A server must have one; a client only for mutual TLS. */
   readonly cert?: string;
@@ -95,12 +106,44 @@ export interface TlsOptions {
   readonly serverName?: string;
 }
 
+/** What a TLS client can be told. */
+export interface ConnectTlsOptions extends TlsOptions {
+  /**
+   * Fingerprints of public keys, `sha256:…`, of which the server's must be one. Without `ca` that alone counts: neither
+   * who signed the server's certificate, nor its name and dates. With `ca` both must hold.
+   */
+  readonly pins?: readonly string[];
+  /** Takes any server, whoever it is. Not together with `ca`, `pins` or `serverName`. @default false */
+  readonly skipVerify?: boolean;
+}
+
+/** A certificate chain and its private key, PEM text. */
+export interface TlsIdentity {
+  /** The chain, the certificate of this side first. */
+  readonly cert: string;
+  /** Private key of the first certificate. */
+  readonly key: string;
+}
+
+/** What a TLS listener can be told. */
+export interface ListenTlsOptions extends TlsOptions {
+  /**
+   * At least one, in place of `cert` and `key`, and not together with `ca`. The name that a client asks for decides: the
+   * first that is for the very name, else the first with a wildcard in place of the name's first label, else the first.
+   */
+  readonly identities?: readonly TlsIdentity[];
+  /** The oldest version that is spoken. @default "TLSv1.3" */
+  readonly minVersion?: "TLSv1.2" | "TLSv1.3";
+  /** Protocols to agree on (ALPN), best first. A client that names others only is refused. @default none is agreed on */
+  readonly alpn?: readonly string[];
+}
+
 /** Options of {@linkcode Runtime.connect}. */
 export interface ConnectOptions extends SocketAddress {
   /** Gives up after this long. @default 10000 */
   readonly timeoutMs?: number;
   /** Speaks TLS, verifying the server. */
-  readonly tls?: TlsOptions;
+  readonly tls?: ConnectTlsOptions;
 }
 
 /** Options of {@linkcode Runtime.listen}. */
@@ -122,13 +165,24 @@ export interface ListenOptions extends SocketAddress {
   /** The listener stopped accepting for good, or an accept failed and is retried; for the log. */
   readonly onError?: (error: Error) => void;
   /** Speaks TLS. The handshake, with a deadline of 10 s, is over before `onConnection` is called. */
-  readonly tls?: TlsOptions;
+  readonly tls?: ListenTlsOptions;
 }
 
 /** A bound port. */
 export interface Listener {
   /** Where it is bound, with the real port. */
   readonly address: SocketAddress;
+  /**
+   * Takes other certificates in place of `identities`, or one in place of `cert` and `key`, for handshakes from now on;
+   * connections go on with what they have. `ca` takes the place of the one that the listener has, which stays when it is
+   * left out. Undefined for a listener without TLS.
+   *
+   * @throws {TunnelError} code `CONFIG` when a file cannot be used; then nothing has changed.
+   * @throws {TypeError} for `ca` where the listener has none, for no or several identities where it has `cert` and `key`.
+   */
+  readonly setIdentities?:
+    | ((identities: readonly TlsIdentity[], options?: { readonly ca?: string }) => void)
+    | undefined;
   /** Stops accepting at once and frees the port. Accepted connections live on. Resolves when the port is free. */
   close(): Promise<void>;
 }
@@ -165,7 +219,7 @@ export interface Runtime {
    *
    * @throws {TunnelError} code `BIND`, for instance when the address is in use; the message names the address. Code
    * `CONFIG` when a file of `tls` is not valid.
-   * @throws {TypeError} with `tls` but without a certificate and its key.
+   * @throws {TypeError} with `tls` but without a certificate and its key, or with `identities` and one of `cert`, `key`, `ca`.
    */
   listen(options: ListenOptions): Promise<Listener>;
   /**
@@ -176,14 +230,31 @@ export interface Runtime {
   serveHttp(options: ServeHttpOptions): Promise<Listener>;
   /** The name of this machine, or "localhost" when asking for it is not permitted. */
   hostname(): string;
+  /** The system's number of the user that runs the program, 0 for root; undefined where it is not known or not permitted. */
+  userId(): number | undefined;
   /** The environment variable, or undefined when unset or when reading it is not permitted. */
   env(name: string): string | undefined;
   /** Reads a whole file as UTF-8 text. @throws the runtime's error, with the path in its message */
   readTextFile(path: string): Promise<string>;
+  /**
+   * Loads a module of JavaScript or TypeScript and what it imports by relative paths, in compiled programs too.
+   *
+   * @param path Its file, relative to the working directory.
+   * @returns What it exports. A file is loaded once in a process.
+   * @throws the runtime's error, or what the module throws
+   */
+  importModule(path: string): Promise<unknown>;
   /** The arguments after the program's name. */
   args(): string[];
   /** Whether standard error is a terminal. */
   isTerminal(): boolean;
+  /**
+   * Writes to standard output (1) or standard error (2) without holding anything else up, however long its reader takes nothing.
+   *
+   * @returns how many bytes were taken; 0 when none can be for the moment
+   * @throws the runtime's error when nobody reads any more, or a disk is full
+   */
+  writeOutput(descriptor: 1 | 2, bytes: Uint8Array): Promise<number>;
   /** Calls `handler` for each arrival of `signal`. @returns stops it */
   onSignal(signal: Signal, handler: () => void): () => void;
   /** Ends the process. */

@@ -19,6 +19,8 @@ import {
 
 // A byte order mark is content like any other; without `ignoreBOM` it would vanish from what is written again.
 const TEXT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** Up to this length it is cheaper to look at each byte than to call the decoder, which leaves JavaScript. */
+const MAX_SCANNED_BYTES = 64;
 
 /**
  * Reads values from bytes, checking each.
@@ -167,6 +169,8 @@ export class Reader {
   }
 
   #decode(bytes: Uint8Array, limit: FieldLimit): string {
+    const ascii = shortAscii(bytes);
+    if (ascii !== undefined) return ascii;
     try {
       return TEXT.decode(bytes);
     } catch {
@@ -195,6 +199,16 @@ export class Reader {
     const message = `Message ends early: ${count} bytes expected, ${this.remaining} left`;
     throw new ProtocolError("truncated_message", message);
   }
+}
+
+/** A short text of nothing but ASCII; undefined for any other. */
+function shortAscii(bytes: Uint8Array): string | undefined {
+  if (bytes.length > MAX_SCANNED_BYTES) return undefined;
+  for (let i = 0; i < bytes.length; i++) {
+    if ((bytes[i] as number) > 0x7f) return undefined;
+  }
+  // Typed as taking arrays only, it takes whatever is like one, and without a copy.
+  return String.fromCharCode.apply(null, bytes as unknown as number[]);
 }
 
 function canonical(value: number, smallest: number): number {

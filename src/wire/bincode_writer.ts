@@ -8,6 +8,10 @@ import { type FieldLimit, type ListLimit, VARINT_U16, VARINT_U32, VARINT_U64 } f
 const MAX_U32 = 0xffff_ffff;
 const MAX_U64 = 0xffff_ffff_ffff_ffffn;
 const TEXT = new TextEncoder();
+/** Up to this length it is cheaper to look at each character than to call the encoder, which leaves JavaScript. */
+const MAX_SCANNED_CHARACTERS = 64;
+/** Where messages are written, one after the other; only a long one gets memory of its own. */
+const scratch = new Uint8Array(1024);
 
 /**
  * Writes values as bytes, into a buffer that grows.
@@ -25,12 +29,12 @@ const TEXT = new TextEncoder();
  * ```
  */
 export class Writer {
-  #bytes = new Uint8Array(128);
+  #bytes = scratch;
   #length = 0;
 
-  /** Everything written so far, as a view. The writer is not used afterwards. */
+  /** Everything written so far, as a copy. The writer is not used afterwards; no other may be in use meanwhile. */
   finish(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
+    return this.#bytes.slice(0, this.#length);
   }
 
   /** Writes one raw byte. */
@@ -90,6 +94,7 @@ export class Writer {
 
   /** Writes a string. */
   string(value: string, limit: FieldLimit): void {
+    if (value.length <= limit.maxBytes && isShortAscii(value)) return this.#ascii(value);
     this.bytes(this.#encode(value, limit), limit);
   }
 
@@ -104,6 +109,11 @@ export class Writer {
     const pairs = [...values];
     this.#count(pairs.length, limit);
     for (const [first, second] of pairs) {
+      if (first.length + second.length <= limit.maxBytes && isShortAscii(first) && isShortAscii(second)) {
+        this.#ascii(first);
+        this.#ascii(second);
+        continue;
+      }
       const firstBytes = this.#encode(first, limit);
       const secondBytes = this.#encode(second, limit);
       checkLength(firstBytes.length + secondBytes.length, limit.maxBytes, limit);
@@ -128,6 +138,13 @@ export class Writer {
     return TEXT.encode(value);
   }
 
+  /** Writes a text of less than 251 characters, all of them ASCII. */
+  #ascii(text: string): void {
+    this.#reserve(text.length + 1);
+    this.#bytes[this.#length++] = text.length;
+    for (let i = 0; i < text.length; i++) this.#bytes[this.#length++] = text.charCodeAt(i);
+  }
+
   #fixed(value: number, count: number): void {
     this.#reserve(count);
     for (let i = 0; i < count; i++) this.#bytes[this.#length++] = value >>> (8 * i);
@@ -140,6 +157,14 @@ export class Writer {
     grown.set(this.#bytes);
     this.#bytes = grown;
   }
+}
+
+function isShortAscii(text: string): boolean {
+  if (text.length > MAX_SCANNED_CHARACTERS) return false;
+  for (let i = 0; i < text.length; i++) {
+    if (text.charCodeAt(i) > 0x7f) return false;
+  }
+  return true;
 }
 
 function checkInteger(value: number, max: number): void {

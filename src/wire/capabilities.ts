@@ -17,7 +17,30 @@ export interface Capabilities {
   readonly services: boolean;
   /** What tells this process from another with the same tunnel id: 32 lower-case hexadecimal digits. */
   readonly instance: string | undefined;
+  /** Which of several parallel connections this one is; undefined when there is only one. */
+  readonly group: GroupPlace | undefined;
+  /** What it says about connections that carry one visitor each; undefined when it does not know them. */
+  readonly direct: DirectTerms | undefined;
 }
+
+/** One of several parallel connections. */
+export interface GroupPlace {
+  /** From 0, less than `of`. */
+  readonly member: number;
+  /** How many there are to be, 1 to 64. */
+  readonly of: number;
+}
+
+/** Of a session: how many connections without a visitor are kept. Of a connection for one visitor: whose it is. */
+export type DirectTerms =
+  | {
+    /** 1 to 999. */
+    readonly pool: number;
+  }
+  | {
+    /** The session's id: 32 lower-case hexadecimal digits. */
+    readonly session: string;
+  };
 
 /** What {@linkcode formatCapabilities} takes. */
 export interface FormatCapabilitiesOptions {
@@ -27,17 +50,30 @@ export interface FormatCapabilitiesOptions {
   readonly services: boolean;
   /** See {@linkcode Capabilities}. @default undefined */
   readonly instance?: string | undefined;
+  /** See {@linkcode Capabilities}. @default undefined */
+  readonly group?: GroupPlace | undefined;
+  /** See {@linkcode Capabilities}. @default undefined */
+  readonly direct?: DirectTerms | undefined;
 }
 
 /** Smallest initial window in bytes. Less would spend more on window updates than on payload. */
 export const MIN_WINDOW_BYTES = 1024;
+/** Most parallel connections that can be named. */
+export const MAX_GROUP_SIZE = 64;
+/** Largest pool of connections without a visitor that can be named. */
+export const MAX_DIRECT_POOL = 999;
 
 const STREAMS = "ferrotunnel.streams/1";
 const SERVICES = "ferrotunnel.services/1";
 const INSTANCE = "ferrotunnel.instance/1";
+const GROUP = "ferrotunnel.group/1";
+const DIRECT = "ferrotunnel.direct/1";
 /** The largest legal window has ten digits, so the number is exact. */
 const WINDOW_PARAMETER = /^window=([1-9][0-9]{3,9})$/;
 const INSTANCE_PARAMETER = /^id=([0-9a-f]{32})$/;
+const GROUP_PARAMETERS = /^member=(0|[1-9][0-9]?);of=([1-9][0-9]?)$/;
+const POOL_PARAMETER = /^pool=([1-9][0-9]{0,2})$/;
+const SESSION_PARAMETER = /^session=([0-9a-f]{32})$/;
 
 /**
  * Puts capabilities into the words of a handshake.
@@ -55,7 +91,7 @@ const INSTANCE_PARAMETER = /^id=([0-9a-f]{32})$/;
  * ```
  */
 export function formatCapabilities(options: FormatCapabilitiesOptions): string[] {
-  const { window, services, instance } = options;
+  const { window, services, instance, group, direct } = options;
   const list = ["basic", "tcp"];
   if (window !== undefined) {
     if (!Number.isInteger(window) || !isWindow(window)) {
@@ -71,6 +107,20 @@ export function formatCapabilities(options: FormatCapabilitiesOptions): string[]
     }
     list.push(`${INSTANCE};${parameter}`);
   }
+  if (group !== undefined) {
+    const parameters = `member=${group.member};of=${group.of}`;
+    if (parseGroup(parameters) === undefined) {
+      throw new RangeError(
+        `Cannot name member ${group.member} of ${group.of}: not one of 1 to ${MAX_GROUP_SIZE}`,
+      );
+    }
+    list.push(`${GROUP};${parameters}`);
+  }
+  if (direct !== undefined) {
+    const parameter = "pool" in direct ? `pool=${direct.pool}` : `session=${direct.session}`;
+    if (parseDirect(parameter) === undefined) throw new RangeError(`Cannot name a direct ${parameter}`);
+    list.push(`${DIRECT};${parameter}`);
+  }
   return list;
 }
 
@@ -85,13 +135,15 @@ export function formatCapabilities(options: FormatCapabilitiesOptions): string[]
  * import { parseCapabilities } from "./capabilities.ts";
  *
  * console.log(parseCapabilities(["basic", "ferrotunnel.streams/1;window=65536"]));
- * // { window: 65536, services: false, instance: undefined }
+ * // { window: 65536, services: false, instance: undefined, group: undefined, direct: undefined }
  * ```
  */
 export function parseCapabilities(list: readonly string[]): Capabilities {
   let window: number | undefined;
   let services = false;
   let instance: string | undefined;
+  let group: GroupPlace | undefined;
+  let direct: DirectTerms | undefined;
   for (const capability of list) {
     const semicolon = capability.indexOf(";");
     const name = semicolon < 0 ? capability : capability.slice(0, semicolon);
@@ -107,9 +159,31 @@ export function parseCapabilities(list: readonly string[]): Capabilities {
       const value = INSTANCE_PARAMETER.exec(parameter)?.[1];
       if (instance !== undefined || value === undefined) malformed(capability);
       instance = value;
+    } else if (name === GROUP) {
+      const value = parseGroup(parameter);
+      if (group !== undefined || value === undefined) malformed(capability);
+      group = value;
+    } else if (name === DIRECT) {
+      const value = parseDirect(parameter);
+      if (direct !== undefined || value === undefined) malformed(capability);
+      direct = value;
     }
   }
-  return { window, services, instance };
+  return { window, services, instance, group, direct };
+}
+
+function parseGroup(parameters: string): GroupPlace | undefined {
+  const match = GROUP_PARAMETERS.exec(parameters);
+  const member = Number(match?.[1]);
+  const of = Number(match?.[2]);
+  return member < of && of <= MAX_GROUP_SIZE ? { member, of } : undefined;
+}
+
+function parseDirect(parameter: string): DirectTerms | undefined {
+  const pool = POOL_PARAMETER.exec(parameter)?.[1];
+  if (pool !== undefined) return { pool: Number(pool) };
+  const session = SESSION_PARAMETER.exec(parameter)?.[1];
+  return session === undefined ? undefined : { session };
 }
 
 /** False for NaN. */

@@ -47,6 +47,7 @@ const MESSAGE_TYPES = [
   "heartbeat_ack",
   "error",
   "plugin_data",
+  "direct_wanted",
 ] as const satisfies readonly (ControlMessage["type"] | "data")[];
 
 const SESSION_ID_BYTES = 16;
@@ -162,6 +163,8 @@ function encodeFields(writer: Writer, message: ControlMessage): void {
     case "plugin_data":
       writer.string(message.pluginId, PLUGIN_ID);
       return writer.bytes(message.data, PLUGIN_DATA);
+    case "direct_wanted":
+      return writer.u32(message.count);
     default:
       message satisfies never;
       throw new TypeError("Cannot encode data as a control message");
@@ -229,6 +232,8 @@ function decodeFields(reader: Reader): ControlMessage {
       };
     case "plugin_data":
       return { type, pluginId: reader.string(PLUGIN_ID), data: reader.bytes(PLUGIN_DATA) };
+    case "direct_wanted":
+      return { type, count: reader.u32() };
   }
 }
 

@@ -144,6 +144,13 @@ export interface PluginData {
   readonly data: Uint8Array;
 }
 
+/** Server → client: visitors wait for connections of their own. Not in version 1. */
+export interface DirectWanted {
+  readonly type: "direct_wanted";
+  /** How many more there should be. */
+  readonly count: number;
+}
+
 /** Any control message. */
 export type ControlMessage =
   | Handshake
@@ -156,4 +163,5 @@ export type ControlMessage =
   | Heartbeat
   | HeartbeatAck
   | ErrorMessage
-  | PluginData;
+  | PluginData
+  | DirectWanted;

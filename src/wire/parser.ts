@@ -99,6 +99,11 @@ export class FrameParser {
     return this.#partialBytes > 0 || this.#bodyBytes > 0;
   }
 
+  /** Payload of the current data frame that has not come yet, in bytes. */
+  get payloadLeft(): number {
+    return this.#payloadLeft;
+  }
+
   /**
    * Takes the next bytes of the connection, in chunks of any size, and calls the handler for what they complete.
    *

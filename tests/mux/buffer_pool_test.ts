@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { BufferPool, MAX_BUFFER_BYTES, MIN_BUFFER_BYTES } from "../../src/mux/buffer_pool.ts";
 import { test } from "../harness.ts";
 
-test("BufferPool.take() rounds up to a power of two from 4 KiB to 1 MiB", () => {
+test("BufferPool.take() rounds up to a power of two from 1 KiB to 1 MiB", () => {
   const pool = new BufferPool({ keepBytes: 0 });
   assert.equal(pool.take(1).length, MIN_BUFFER_BYTES);
   assert.equal(pool.take(MIN_BUFFER_BYTES).length, MIN_BUFFER_BYTES);

@@ -31,6 +31,7 @@ export function makeStream(options: Partial<StreamOptions> = {}, host: Partial<S
     forget: () => {},
     bufferedChanged: () => {},
     stalledSendChanged: () => {},
+    paced: () => undefined,
     ...host,
   }, {
     id: 2,

@@ -39,3 +39,11 @@ test("MemoryBudget.add() counts beyond the limit, and `exceeded` says so; `paren
   a.release(81);
   assert.deepEqual([a.exceeded, b.parentExceeded, whole.usedBytes], [false, false, 20]);
 });
+
+test("MemoryBudget.widestShare tells how much of the widest budget is in use", () => {
+  const whole = new MemoryBudget(200);
+  const part = new MemoryBudget(10, whole);
+  whole.add(150);
+  part.add(30);
+  assert.deepEqual([whole.widestShare, part.widestShare], [0.9, 0.9]);
+});

@@ -245,3 +245,40 @@ test("A control frame over the limit is taken when it is the only one", () => {
   assert.equal(outbox.control(frame), false);
   assert.equal(outbox.next()?.length, frame.length);
 });
+
+test("Outbox without bulk lets small frames pass large ones, which keep their turns", () => {
+  const { outbox, sender } = makeOutbox();
+  const large = [2, 4].map((id) => sender({ id }));
+  for (const each of large) each.send(LARGE_BYTES);
+  sender({ id: 6, priority: "low" }).send(100);
+  outbox.control(CONTROL);
+  assert.deepEqual(words(outbox.next(false)), ["go_away", "6:100"]);
+  outbox.written();
+  assert.equal(outbox.holds, true);
+  assert.equal(outbox.next(false), undefined);
+  sender({ id: 8 }).send(LARGE_BYTES);
+  assert.deepEqual(
+    writesOf(outbox),
+    [`2:${LARGE_BYTES}`, `4:${LARGE_BYTES}`, `8:${LARGE_BYTES}`].map((word) => [word]),
+  );
+  assert.equal(outbox.holds, false);
+});
+
+test("Outbox forgets a held sender that was closed meanwhile", () => {
+  const { outbox, sender } = makeOutbox();
+  const closed = sender({ id: 2 });
+  closed.send(LARGE_BYTES);
+  assert.equal(outbox.next(false), undefined);
+  closed.close();
+  assert.deepEqual(writesOf(outbox), []);
+  assert.equal(closed.queued, false);
+});
+
+test("Outbox counts the small data frames, and neither large nor control frames", () => {
+  const { outbox, sender } = makeOutbox();
+  sender({ id: 2 }).send(MAX_COPIED_PAYLOAD_BYTES);
+  sender({ id: 4 }).send(LARGE_BYTES);
+  outbox.control(CONTROL);
+  while (outbox.next() !== undefined) outbox.written();
+  assert.equal(outbox.smallFrames, 1);
+});

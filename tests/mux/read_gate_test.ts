@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { MemoryBudget } from "../../src/mux/memory_budget.ts";
 import {
   INNOCENT_BYTES,
+  OVERLOAD_SHARE,
+  PRESSURE_SHARE,
   ReadGate,
   SHED_AFTER_MS,
   UNCONTROLLED_QUEUE_BYTES,
@@ -35,6 +37,7 @@ function makeGate(options: { limitBytes: number; processBytes?: number; controll
     const { stream } = makeStream({}, {
       bufferedChanged: (changed, by) => gate.changed(changed, by, controlled),
       stalledSendChanged: (by) => gate.stalledSendChanged(by),
+      paced: () => undefined,
       forget: (gone) => void streams.delete(gone),
     });
     streams.add(stream);
@@ -195,4 +198,30 @@ test("A budget of the process is shared: what one session keeps, another may not
   await world.settle();
   for (const driver of world.client.owner.drivers) assert(driver.closed || driver.consumedBytes === MIB);
   await dispose(world);
+});
+
+test("ReadGate refuses further streams of sessions that hold much at 80% of the process' memory, of all at 125% (P14)", () => {
+  const limitBytes = 100 * INNOCENT_BYTES;
+  const { gate, counters, process, hold } = makeGate({ limitBytes: Infinity, processBytes: limitBytes });
+  const host = { streams: () => [], resume: () => {} };
+  const innocent = new ReadGate(new MemoryBudget(Infinity, process), counters, host);
+  hold(limitBytes * PRESSURE_SHARE);
+  assert.equal(gate.lackOfRoom(0, 1), undefined);
+  hold(1);
+  assert.match(gate.lackOfRoom(0, 1) ?? "", /80% of the memory/);
+  assert.equal(innocent.lackOfRoom(0, 1), undefined);
+  hold(limitBytes * OVERLOAD_SHARE - limitBytes * PRESSURE_SHARE - 1);
+  assert.equal(innocent.lackOfRoom(0, 1), undefined);
+  const beyond = hold(1);
+  assert.match(innocent.lackOfRoom(0, 1) ?? "", /125% of the memory/);
+  assert.equal(counters.get("limits_hit", "process_buffer"), 2);
+  beyond.consumed(1);
+  assert.equal(innocent.lackOfRoom(0, 1), undefined);
+});
+
+test("ReadGate has room for as many streams as the session may have, and not for one more", () => {
+  const { gate, counters } = makeGate({ limitBytes: 100 });
+  assert.equal(gate.lackOfRoom(4, 5), undefined);
+  assert.match(gate.lackOfRoom(5, 5) ?? "", /5/);
+  assert.equal(counters.get("limits_hit", "max_streams"), 1);
 });

@@ -3,6 +3,7 @@ import { TunnelError } from "../../src/errors.ts";
 import {
   BUSY_REFUSAL_BUDGET,
   CHATTER_BUDGET,
+  HEARTBEAT_BYTES,
   LATE_FRAMES_PER_STREAM,
   MAX_OVERTAKEN_IDS,
   ORPHAN_BUDGET,
@@ -109,6 +110,16 @@ for (
     assert.equal(peer.broken(), "not_authenticated");
   });
 }
+
+test("Every 32 KiB of data earn a heartbeat, and not one more", async () => {
+  const peer = makeRawPeer();
+  await peer.say(open(1), ...many(CHATTER_BUDGET.burst, () => HEARTBEAT));
+  for (let i = 0; i < 3; i++) {
+    await peer.say(data(1, HEARTBEAT_BYTES / 2), data(1, HEARTBEAT_BYTES / 2), HEARTBEAT);
+  }
+  await peer.say(data(1, HEARTBEAT_BYTES - 1));
+  await takesAndRefuses(peer, [], { frame: HEARTBEAT, rule: "heartbeat_flood" });
+});
 
 const FLOODS: [
   what: string,

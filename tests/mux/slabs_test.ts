@@ -72,6 +72,34 @@ test("SlabReader grows with reads that fill it and shrinks after a few that do n
   assert(pool.freeBytes > 0);
 });
 
+test("SlabReader.space() ends where a large frame is expected to end, and elsewhere is as large as it can be", () => {
+  const { reader } = makeReader();
+  for (let i = 0; i < 10; i++) read(reader, reader.space().length);
+  const frame = 200_000;
+  const expectations: [left: number, frame: number, space: number][] = [
+    [0, frame, 2 * frame],
+    [1000, frame, 1000 + 2 * frame],
+    [MAX_SLAB_BYTES - 2 * frame, frame, MAX_SLAB_BYTES], // To the last byte.
+    [MAX_SLAB_BYTES - 2 * frame + 1, frame, MAX_SLAB_BYTES - frame + 1],
+    [MAX_SLAB_BYTES, frame, MAX_SLAB_BYTES],
+    [2 * MAX_SLAB_BYTES, frame, MAX_SLAB_BYTES],
+    [0, 2 * MAX_SLAB_BYTES, MAX_SLAB_BYTES], // No frame ends in it.
+    [1000, 2 * MAX_SLAB_BYTES, MAX_SLAB_BYTES], // One does, but too early.
+    [0, 64 * 1024, MAX_SLAB_BYTES],
+    [0, 64 * 1024 + 1, 7 * (64 * 1024 + 1)],
+    [0, 64 * 1024 - 1, MAX_SLAB_BYTES], // Small frames are not worth it.
+  ];
+  for (const [left, frameBytes, space] of expectations) {
+    assert.equal(reader.space(left, frameBytes).length, space, `${left} left of ${frameBytes}`);
+  }
+});
+
+test("SlabReader grows and keeps its size with reads that fill what was lent, although a slab has more", () => {
+  const { reader } = makeReader();
+  for (let i = 0; i < 100; i++) reader.arrived(reader.space(0, 100_000));
+  assert.equal(reader.space().length, MAX_SLAB_BYTES);
+});
+
 test("A slab may be pinned up to the limit, and one that is pinned already always", () => {
   const { reader } = makeReader();
   const slabs: Slab[] = [];

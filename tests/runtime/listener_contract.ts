@@ -156,16 +156,16 @@ function admissionTests(name: string, transport: Transport): void {
     assert.equal(leaves.length, 2);
     leaves[0]?.();
     clients.push(await transport.dial(listener));
+    assert.deepEqual(
+      clients.map((client) => client.local.port),
+      [0, 1, 3].map((index) => asked[index]?.port),
+    );
     for (const client of clients) {
       const recorder = new Recorder();
       client.start(recorder);
       client.close();
       await recorder.closed();
     }
-    assert.deepEqual(
-      clients.map((client) => client.local.port),
-      [0, 1, 3].map((index) => asked[index]?.port),
-    );
     assert.equal(places, 0, "the listener gave back a place that it had handed on");
     for (const connection of accepted) connection.close();
     await listener.close();

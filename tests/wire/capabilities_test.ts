@@ -1,13 +1,28 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { formatCapabilities, MIN_WINDOW_BYTES, parseCapabilities } from "../../src/wire/capabilities.ts";
+import {
+  type DirectTerms,
+  formatCapabilities,
+  type GroupPlace,
+  MAX_DIRECT_POOL,
+  MAX_GROUP_SIZE,
+  MIN_WINDOW_BYTES,
+  parseCapabilities,
+} from "../../src/wire/capabilities.ts";
 import { encodeControl } from "../../src/wire/control.ts";
 import { MAX_CREDIT } from "../../src/wire/limits.ts";
 import { test } from "../harness.ts";
 import { ruleOf } from "./support.ts";
 
 const INSTANCE = "00112233445566778899aabbccddeeff";
-const NONE = { window: undefined, services: false, instance: undefined };
+const MODES = { group: { member: 0, of: 2 }, direct: { pool: 8 } };
+const NONE = {
+  window: undefined,
+  services: false,
+  instance: undefined,
+  group: undefined,
+  direct: undefined,
+};
 
 test("formatCapabilities() names basic and tcp first, then exactly what is asked for", () => {
   assert.deepEqual(formatCapabilities({ window: undefined, services: false }), ["basic", "tcp"]);
@@ -18,6 +33,18 @@ test("formatCapabilities() names basic and tcp first, then exactly what is asked
     "ferrotunnel.services/1",
     `ferrotunnel.instance/1;id=${INSTANCE}`,
   ]);
+  const group = { member: 1, of: 4 };
+  assert.deepEqual(formatCapabilities({ window: undefined, services: false, group, direct: { pool: 8 } }), [
+    "basic",
+    "tcp",
+    "ferrotunnel.group/1;member=1;of=4",
+    "ferrotunnel.direct/1;pool=8",
+  ]);
+  const direct = { session: INSTANCE };
+  assert.deepEqual(
+    formatCapabilities({ window: undefined, services: false, direct }).slice(2),
+    [`ferrotunnel.direct/1;session=${INSTANCE}`],
+  );
 });
 
 test("parseCapabilities() finds what formatCapabilities() named, among strangers and in any order", () => {
@@ -27,9 +54,19 @@ test("parseCapabilities() finds what formatCapabilities() named, among strangers
   });
   const instance = fc.option(hex, { nil: undefined });
   const strangers = fc.array(fc.string(), { maxLength: 4 });
-  fc.assert(fc.property(window, fc.boolean(), instance, strangers, (window, services, instance, others) => {
-    const list = formatCapabilities({ window, services, instance });
-    const expected = { window, services, instance };
+  const group = fc.option(
+    fc.integer({ min: 1, max: MAX_GROUP_SIZE }).chain((of) =>
+      fc.integer({ min: 0, max: of - 1 }).map((member) => ({ member, of }))
+    ),
+    { nil: undefined },
+  );
+  const pool = fc.integer({ min: 1, max: MAX_DIRECT_POOL }).map((pool) => ({ pool }));
+  const direct = fc.option(fc.oneof(pool, hex.map((session) => ({ session }))), { nil: undefined });
+  const all = fc.record({ window, services: fc.boolean(), instance, group, direct }, {
+    noNullPrototype: true,
+  });
+  fc.assert(fc.property(all, strangers, (expected, others) => {
+    const list = formatCapabilities(expected);
     assert.deepEqual(parseCapabilities([...others, ...list]), expected);
     assert.deepEqual(parseCapabilities([...list.reverse(), ...others]), expected);
   }));
@@ -64,6 +101,22 @@ test("A window of 1024 to 2³¹ − 1 passes both ways and one byte beyond is re
   }
 });
 
+test("Groups of 1 to 64 and pools of 1 to 999 pass both ways and one more is refused both ways", () => {
+  const format = (modes: { group?: GroupPlace; direct?: DirectTerms }): string[] =>
+    formatCapabilities({ window: undefined, services: false, ...modes });
+  assert.deepEqual(parseCapabilities(format({ group: { member: 63, of: 64 } })).group, {
+    member: 63,
+    of: 64,
+  });
+  assert.throws(() => format({ group: { member: 64, of: 65 } }), RangeError);
+  assert.throws(() => format({ group: { member: 1, of: 1 } }), RangeError);
+  assert.equal(ruleOf(() => parseCapabilities(["ferrotunnel.group/1;member=0;of=65"])), "bad_capability");
+  assert.deepEqual(parseCapabilities(format({ direct: { pool: 999 } })).direct, { pool: 999 });
+  for (const pool of [0, 1000, 1.5]) assert.throws(() => format({ direct: { pool } }), RangeError);
+  assert.throws(() => format({ direct: { session: "00" } }), RangeError);
+  assert.equal(ruleOf(() => parseCapabilities(["ferrotunnel.direct/1;pool=1000"])), "bad_capability");
+});
+
 test("parseCapabilities() refuses known capabilities that are malformed", () => {
   const cases = [
     "ferrotunnel.streams/1",
@@ -91,6 +144,23 @@ test("parseCapabilities() refuses known capabilities that are malformed", () => 
     `ferrotunnel.instance/1;id=${INSTANCE}0`,
     `ferrotunnel.instance/1;id=${INSTANCE.toUpperCase()}`,
     `ferrotunnel.instance/1;id=${INSTANCE.replace("0", "g")}`,
+    "ferrotunnel.group/1",
+    "ferrotunnel.group/1;member=0",
+    "ferrotunnel.group/1;of=4",
+    "ferrotunnel.group/1;of=4;member=0",
+    "ferrotunnel.group/1;member=4;of=4",
+    "ferrotunnel.group/1;member=-1;of=4",
+    "ferrotunnel.group/1;member=00;of=4",
+    "ferrotunnel.group/1;member=0;of=0",
+    "ferrotunnel.group/1;member=0;of=4;more=1",
+    "ferrotunnel.direct/1",
+    "ferrotunnel.direct/1;pool=0",
+    "ferrotunnel.direct/1;pool=01",
+    "ferrotunnel.direct/1;pool=8;more=1",
+    "ferrotunnel.direct/1;session=",
+    `ferrotunnel.direct/1;session=${INSTANCE}0`,
+    `ferrotunnel.direct/1;session=${INSTANCE.toUpperCase().replace("0", "F")}`,
+    `ferrotunnel.direct/1;pool=8;session=${INSTANCE}`,
   ];
   for (const capability of cases) {
     assert.equal(ruleOf(() => parseCapabilities(["basic", capability])), "bad_capability", capability);
@@ -99,7 +169,8 @@ test("parseCapabilities() refuses known capabilities that are malformed", () => 
 
 test("parseCapabilities() refuses a known capability that comes twice", () => {
   for (
-    const capability of formatCapabilities({ window: 2048, services: true, instance: INSTANCE }).slice(2)
+    const capability of formatCapabilities({ window: 2048, services: true, instance: INSTANCE, ...MODES })
+      .slice(2)
   ) {
     assert.equal(ruleOf(() => parseCapabilities([capability, capability])), "bad_capability", capability);
   }
@@ -115,7 +186,13 @@ test("formatCapabilities() refuses what it could not read back", () => {
 });
 
 test("The longest capabilities fit into a handshake", () => {
-  const capabilities = formatCapabilities({ window: MAX_CREDIT, services: true, instance: INSTANCE });
+  const capabilities = formatCapabilities({
+    window: MAX_CREDIT,
+    services: true,
+    instance: INSTANCE,
+    group: { member: MAX_GROUP_SIZE - 1, of: MAX_GROUP_SIZE },
+    direct: { session: INSTANCE },
+  });
   encodeControl({
     type: "handshake",
     token: "",

@@ -67,6 +67,8 @@ test("The capabilities in the protocol document are what the program names and u
     window: 262144,
     services: true,
     instance: "00112233445566778899aabbccddeeff",
+    group: { member: 1, of: 4 },
+    direct: { pool: 8 },
   });
   assert.deepEqual(formatCapabilities(capabilities), block.lines);
 });

@@ -120,6 +120,7 @@ const SHAPES: readonly (Shape | undefined)[] = [
     type: "plugin_data",
     fields: [["pluginId", { is: "text", max: 256 }], ["data", { is: "blob", min: 0, max: 65536 }]],
   },
+  { type: "direct_wanted", fields: [["count", u32]] },
 ];
 
 /** Encodes a message as the body of a control frame. */

@@ -149,6 +149,7 @@ export const anyMessage: fc.Arbitrary<ControlMessage> = fc.oneof(
     message: text,
   }),
   fc.record({ type: type("plugin_data"), pluginId: text, data: fc.uint8Array({ maxLength: 300 }) }),
+  fc.record({ type: type("direct_wanted"), count: u32 }),
 ).map((message) => structuredClone<ControlMessage>(message)); // Some records come without a prototype.
 
 /** Any frame: a control message, or one of the others. */

@@ -53,6 +53,26 @@ export const SESSION_VECTORS: readonly ControlVector[] = [
       "313132323333343435353636373738383939616162626363646465656666",
   },
   {
+    name: "handshake_direct",
+    message: {
+      type: "handshake",
+      token: "s3cret",
+      tunnelId: "home",
+      minVersion: 1,
+      maxVersion: 1,
+      capabilities: [
+        "basic",
+        "tcp",
+        "ferrotunnel.instance/1;id=00112233445566778899aabbccddeeff",
+        "ferrotunnel.direct/1;session=000102030405060708090a0b0c0d0eff",
+      ],
+    },
+    hex: "000000950000067333637265740104686f6d65010104056261736963037463703a666572726f7475" +
+      "6e6e656c2e696e7374616e63652f313b69643d303031313232333334343535363637373838393961" +
+      "61626263636464656566663d666572726f74756e6e656c2e6469726563742f313b73657373696f6e" +
+      "3d3030303130323033303430353036303730383039306130623063306430656666",
+  },
+  {
     name: "handshake_ack_success",
     message: {
       type: "handshake_ack",
@@ -132,6 +152,24 @@ export const SESSION_VECTORS: readonly ControlVector[] = [
     name: "register_http",
     message: { type: "register", serviceName: "a", protocol: "http", metadata: new Map() },
     hex: "00000006000201610000",
+  },
+  {
+    name: "register_http_service",
+    message: {
+      type: "register",
+      serviceName: "web",
+      protocol: "http",
+      metadata: new Map([
+        ["host.0", "app.example.com"],
+        ["path.0", "/api"],
+        ["rewrite_host", "app.internal"],
+        ["request_set.x-a", "1"],
+        ["request_remove.0", "cookie"],
+      ]),
+    },
+    hex: "0000006f000203776562000506686f73742e300f6170702e6578616d706c652e636f6d06706174682e3004" +
+      "2f6170690c726577726974655f686f73740c6170702e696e7465726e616c0f726571756573745f7365742e" +
+      "782d61013110726571756573745f72656d6f76652e3006636f6f6b6965",
   },
   {
     name: "register_https",
@@ -241,5 +279,10 @@ export const SESSION_VECTORS: readonly ControlVector[] = [
     name: "plugin_data_251_zeros",
     message: { type: "plugin_data", pluginId: "z", data: new Uint8Array(251) },
     hex: "00000102000b017afbfb00" + "00".repeat(251),
+  },
+  {
+    name: "direct_wanted_2",
+    message: { type: "direct_wanted", count: 2 },
+    hex: "00000003000c02",
   },
 ];

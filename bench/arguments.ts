@@ -49,6 +49,8 @@ export interface BenchOptions {
   readonly scenarios: readonly ScenarioName[];
   /** Whether the tunnels that speak TLS are measured as well. */
   readonly tls: boolean;
+  /** Whether direct mode and several connections are measured as well, over TCP. */
+  readonly modes: boolean;
   /** How often everything is measured. */
   readonly rounds: number;
   /** How long one measurement takes, in milliseconds. */
@@ -73,6 +75,7 @@ export const USAGE = `deno task bench [OPTIONS]
   --runtime deno|bun|all   what to run the program on (all)
   --peer NAME,…         peers to measure: ${PEER_NAMES.join(", ")}, or none (those on the PATH)
   --no-tls              leave out TLS
+  --modes               direct mode and 4 connections beside the usual way, without TLS and HTTP
   --rounds N            how often everything is measured (5; 3 with --quick)
   --sample-ms N         how long one measurement takes (700; 200 with --quick)
   --output FOLDER       where the results are written (bench/results)
@@ -97,6 +100,7 @@ export function parseArguments(words: readonly string[]): BenchOptions {
       runtime: { type: "string" },
       peer: { type: "string" },
       tls: { type: "boolean" },
+      modes: { type: "boolean" },
       rounds: { type: "string" },
       "sample-ms": { type: "string" },
       output: { type: "string" },
@@ -111,6 +115,7 @@ export function parseArguments(words: readonly string[]): BenchOptions {
     peers: peer === undefined ? undefined : peer === "none" ? [] : readNames("peer", peer, PEER_NAMES),
     scenarios: scenario === undefined ? SCENARIO_NAMES : readNames("scenario", scenario, SCENARIO_NAMES),
     tls: values.tls ?? true,
+    modes: values.modes ?? false,
     rounds: readNumber("rounds", values.rounds) ?? (quick ? 3 : 5),
     sampleMs: readNumber("sample-ms", values["sample-ms"]) ?? (quick ? 200 : 700),
     streams: quick ? [1, 10] : [1, 10, 100],

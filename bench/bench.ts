@@ -129,7 +129,7 @@ export class Bench {
     const subjects = new Map<Target, Subject>();
     const withTls = scenarios.some((scenario) => scenario.withTls);
     for (const target of this.#setup.targets) {
-      if (target.onlyStart || (target.tls && !withTls)) continue;
+      if (target.onlyStart || (target.tls && !withTls) || (target.onlyTcp && stage.id === "http")) continue;
       await this.#guard(target, `start, ${stage.name}`, async () => {
         subjects.set(target, await this.#start(target, world));
       });

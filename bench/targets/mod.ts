@@ -6,12 +6,18 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { findOnPath, ROOT, run } from "../../scripts/tools.ts";
-import { type BenchOptions, PEER_NAMES, PEER_PROGRAMS, type PeerName } from "../arguments.ts";
+import {
+  type BenchOptions,
+  PEER_NAMES,
+  PEER_PROGRAMS,
+  type PeerName,
+  type RuntimeName,
+} from "../arguments.ts";
 import { bore } from "./bore.ts";
 import { chisel } from "./chisel.ts";
 import { ferrotunnel, TELLING_FLAG } from "./ferrotunnel.ts";
 import { frp } from "./frp.ts";
-import { noTunnel, ours, oursCompiled } from "./ours.ts";
+import { noTunnel, OTHER_MODES, ours, oursCompiled } from "./ours.ts";
 import { rathole } from "./rathole.ts";
 import type { Target } from "./types.ts";
 
@@ -63,10 +69,15 @@ export function targetsFor(options: BenchOptions, peers: FoundPeers, tls: boolea
   return [
     noTunnel,
     ...both.flatMap((withTls) => [
-      ...options.runtimes.map((runtime) => ours(runtime, withTls)),
+      ...options.runtimes.flatMap((runtime) => oursTargets(runtime, options.modes && !withTls, withTls)),
       ...[...peers].flatMap(([name, programs]) => peerTargets(name, programs, withTls)),
     ]),
   ];
+}
+
+function oursTargets(runtime: RuntimeName, modes: boolean, tls: boolean): readonly Target[] {
+  const others = modes ? OTHER_MODES.map((mode) => ours(runtime, { tls, mode })) : [];
+  return [ours(runtime, { tls }), ...others];
 }
 
 function peerTargets(name: PeerName, programs: readonly string[], tls: boolean): readonly Target[] {

@@ -26,19 +26,37 @@ export const noTunnel: Target = {
     Promise.resolve({ port: servicePort, ...(client.within.length > 0 ? { host: client.address } : {}) }),
 };
 
+/** How visitors share the way between client and server, by the flags that say so. */
+const MODES = {
+  multiplexed: [],
+  direct: ["--mode", "direct"],
+  "4 connections": ["--connections", "4"],
+} as const;
+
+/** One of the ways in which visitors can share the way between client and server. */
+export type Mode = keyof typeof MODES;
+
+/** The modes that a client has to be told. */
+export const OTHER_MODES: readonly Mode[] = ["direct", "4 connections"];
+
 /**
  * This project's tunnel.
  *
  * @param runtime What both sides run on.
- * @param tls Whether they speak TLS with each other.
+ * @param options `tls`: whether they speak TLS with each other; `mode`: how visitors share the way.
  */
-export function ours(runtime: RuntimeName, tls: boolean): Target {
+export function ours(
+  runtime: RuntimeName,
+  { tls, mode = "multiplexed" }: { readonly tls: boolean; readonly mode?: Mode },
+): Target {
+  const suffix = mode === "multiplexed" ? "" : `, ${mode}`;
   return {
-    id: `ferrotunnel-${runtime}${tls ? "-tls" : ""}`,
-    name: `FerroTunnel, ${TITLES[runtime]}`,
+    id: `ferrotunnel-${runtime}${tls ? "-tls" : ""}${suffix.replaceAll(/[ ,]+/g, "-")}`,
+    name: `FerroTunnel, ${TITLES[runtime]}${suffix}`,
     tls,
     isOurs: true,
-    start: (surroundings) => startOurs(surroundings, { command: commandOf(runtime), tls }),
+    onlyTcp: mode !== "multiplexed",
+    start: (surroundings) => startOurs(surroundings, { command: commandOf(runtime), tls, mode }),
   };
 }
 
@@ -55,7 +73,7 @@ export function oursCompiled(runtime: RuntimeName, program: string): Target {
     tls: false,
     isOurs: true,
     onlyStart: true,
-    start: (surroundings) => startOurs(surroundings, { command: [program], tls: false }),
+    start: (surroundings) => startOurs(surroundings, { command: [program], tls: false, mode: "multiplexed" }),
   };
 }
 
@@ -83,7 +101,7 @@ export function commandOf(runtime: RuntimeName): readonly string[] {
 
 async function startOurs(
   surroundings: Surroundings,
-  { command, tls }: { readonly command: readonly string[]; readonly tls: boolean },
+  { command, tls, mode }: { readonly command: readonly string[]; readonly tls: boolean; readonly mode: Mode },
 ): Promise<Tunnel> {
   const { programs, server: serverHost, client: clientHost, visitors, certificates, speaks } = surroundings;
   const env = { FERROTUNNEL_TOKEN: "bench" };
@@ -103,7 +121,8 @@ async function startOurs(
     { env, within: serverHost.within },
   );
   const [, address = ""] = await server.line(/^clients\s+(\S+)/, START_MS);
-  const service = ["--local-addr", `${LOOPBACK}:${surroundings.servicePort}`, "--remote-port", "0"];
+  const local = `${LOOPBACK}:${surroundings.servicePort}`;
+  const service = ["--local-addr", local, "--remote-port", "0", ...MODES[mode]];
   const client = programs.startWithManyFiles(
     [...command, "client", "--server", address, ...http?.clientFlags ?? service, ...clientTls, ...QUIET],
     { env, within: clientHost.within },

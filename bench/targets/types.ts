@@ -51,6 +51,8 @@ export interface Target {
   readonly isOurs: boolean;
   /** Whether only its start is measured, since it is otherwise the same as another. */
   readonly onlyStart?: boolean;
+  /** Whether it differs from another only for services over TCP. */
+  readonly onlyTcp?: boolean;
   /**
    * Starts it: the server, then the client; until a byte or a request reached the service and was answered.
    *

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { parseArguments, PEER_NAMES, SCENARIO_NAMES, USAGE } from "../../bench/arguments.ts";
+import { targetsFor } from "../../bench/targets/mod.ts";
 import { test } from "../harness.ts";
 
 test("parseArguments() measures everything that is found when told nothing", () => {
@@ -10,6 +11,7 @@ test("parseArguments() measures everything that is found when told nothing", () 
     peers: undefined,
     scenarios: SCENARIO_NAMES,
     tls: true,
+    modes: false,
     rounds: 5,
     sampleMs: 700,
     streams: [1, 10, 100],
@@ -30,7 +32,8 @@ test("parseArguments() with --quick asks for less and sets a time", () => {
 
 test("parseArguments() takes every option", () => {
   const words = ["--runtime", "bun", "--peer", "bore,rathole", "--no-tls", "--rounds", "7", "--sample-ms=50"];
-  const options = parseArguments([...words, "--write-readme", "--quick"]);
+  const options = parseArguments([...words, "--write-readme", "--quick", "--modes"]);
+  assert.equal(options.modes, true);
   assert.deepEqual(options.runtimes, ["bun"]);
   assert.deepEqual(options.peers, ["bore", "rathole"]);
   assert.equal(options.tls, false);
@@ -72,4 +75,17 @@ test("USAGE names every option, every scenario and every peer", () => {
   ];
   for (const option of options) assert.ok(USAGE.includes(`--${option}`), option);
   for (const name of [...SCENARIO_NAMES, ...PEER_NAMES]) assert.ok(USAGE.includes(name), name);
+});
+
+test("targetsFor() names direct mode and several connections only when asked to, and not over TLS", () => {
+  const names = (words: string[]): string[] =>
+    targetsFor(parseArguments(["--runtime", "bun", ...words]), new Map(), true).map(({ id }) => id);
+  assert.deepEqual(names([]), ["none", "ferrotunnel-bun", "ferrotunnel-bun-tls"]);
+  assert.deepEqual(names(["--modes"]), [
+    "none",
+    "ferrotunnel-bun",
+    "ferrotunnel-bun-direct",
+    "ferrotunnel-bun-4-connections",
+    "ferrotunnel-bun-tls",
+  ]);
 });

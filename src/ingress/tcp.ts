@@ -8,7 +8,9 @@ import type { Logger } from "../log.ts";
 import type { Counters } from "../observe/counters.ts";
 import type { Connection, Runtime, SocketAddress } from "../runtime/types.ts";
 import { Relay, type RelayEnvironment } from "../tunnel/relay.ts";
-import type { VisitorPort, VisitorTarget } from "../tunnel/service_binder.ts";
+import type { DirectPool } from "../tunnel/direct_pool.ts";
+import type { OpenStream } from "../wire/messages.ts";
+import type { VisitorPort, VisitorTarget } from "../tunnel/visitors.ts";
 import { formatAddress } from "../format_address.ts";
 
 /** Options of a {@linkcode TcpIngress}. */
@@ -16,23 +18,27 @@ export interface TcpIngressOptions {
   readonly runtime: Runtime;
   readonly environment: RelayEnvironment & { readonly counters: Counters };
   readonly logger: Logger;
-  /** Visitors at once, over all ports. */
+  /** Visitors at once, over all ports; asked for with each visitor. */
   readonly maxConnections: number;
+  /** Counts visitors together with other ingresses. @default a count of its own */
+  readonly visitors?: { connections: number };
 }
 
 /** Takes visitors on TCP ports. */
 export class TcpIngress {
   readonly #options: TcpIngressOptions;
-  #connections = 0;
+  readonly #visitors: { connections: number };
+  readonly #left = (): void => void this.#visitors.connections--;
 
   /** @param options What it runs on. */
   constructor(options: TcpIngressOptions) {
     this.#options = options;
+    this.#visitors = options.visitors ?? { connections: 0 };
   }
 
-  /** Visitors now. */
+  /** Visitors now, those of other ingresses with the same count included. */
   get connections(): number {
-    return this.#connections;
+    return this.#visitors.connections;
   }
 
   /**
@@ -55,22 +61,20 @@ export class TcpIngress {
   #visit(connection: Connection, target: VisitorTarget | undefined): void {
     const { environment, maxConnections, logger } = this.#options;
     const { counters } = environment;
-    if (this.#connections >= maxConnections) {
+    if (this.#visitors.connections >= maxConnections) {
       counters.add("limits_hit", { label: "max_connections" });
       return this.#refuse(connection, "max_connections");
     }
     if (target === undefined) return this.#refuse(connection, "client_away");
+    if (target.direct !== undefined) return this.#visitDirect(connection, target, target.direct);
     const { session } = target.session;
     try {
-      const visitor = formatAddress(connection.remote);
-      const headers = target.service === undefined
-        ? []
-        : [["service", target.service] as const, ["visitor", visitor] as const];
+      const headers = headersOf(connection, target);
       const stream = session.openStream({ protocol: "tcp", headers });
       counters.add("visitors_accepted");
       // The place is held until the socket is really closed, not until somebody asked for that.
-      this.#connections++;
-      const relay = new Relay(stream, { environment, onSocketClosed: () => this.#connections-- });
+      this.#visitors.connections++;
+      const relay = new Relay(stream, { environment, onSocketClosed: this.#left });
       relay.join(connection);
     } catch (error) {
       logger.debug("Refused visitor {visitor}: {reason}", {
@@ -81,8 +85,27 @@ export class TcpIngress {
     }
   }
 
+  #visitDirect(connection: Connection, target: VisitorTarget, direct: DirectPool): void {
+    const { counters } = this.#options.environment;
+    this.#visitors.connections++;
+    direct.visit({
+      connection,
+      headers: headersOf(connection, target),
+      onJoined: () => counters.add("visitors_accepted"),
+      onClosed: () => this.#visitors.connections--,
+      onRefused: () => {
+        this.#visitors.connections--;
+        this.#refuse(connection, "no_direct_connection");
+      },
+    });
+  }
+
   #refuse(connection: Connection, reason: string): void {
     this.#options.environment.counters.add("visitors_refused", { label: reason });
     connection.reset();
   }
+}
+
+function headersOf(connection: Connection, { service }: VisitorTarget): OpenStream["headers"] {
+  return service === undefined ? [] : [["service", service], ["visitor", formatAddress(connection.remote)]];
 }

@@ -16,13 +16,14 @@ import { Inbox, type Refusal, type StreamMessage } from "./inbox.ts";
 import { MemoryBudget } from "./memory_budget.ts";
 import { MAX_QUEUED_CONTROL_BYTES } from "./outbox.ts";
 import { ReadGate } from "./read_gate.ts";
-import type {
-  OpenStreamOptions,
-  SessionEnd,
-  SessionEndCode,
-  SessionEnvironment,
-  SessionOptions,
-  SessionOwner,
+import {
+  type OpenStreamOptions,
+  RENEW_AT_STREAM_ID,
+  type SessionEnd,
+  type SessionEndCode,
+  type SessionEnvironment,
+  type SessionOptions,
+  type SessionOwner,
 } from "./session_types.ts";
 import { MuxStream, type StreamHost } from "./stream.ts";
 import { type SessionLimits, Sweeper } from "./sweeper.ts";
@@ -87,7 +88,7 @@ export class Session {
     this.#owner = owner;
     this.#environment = environment;
     this.#limits = limits;
-    this.#nextId = role === "server" ? 2 : 1;
+    this.#nextId = environment.firstStreamId ?? (role === "server" ? 2 : 1);
     this.#inbox = new Inbox({
       stream: (streamId) => this.#streams.get(streamId),
       opened: (streamId) => streamId < this.#nextId,
@@ -214,6 +215,7 @@ export class Session {
     this.#sendOwn(message);
     const stream = this.#addStream(message, true);
     stream.forgetHeaders();
+    if (streamId === RENEW_AT_STREAM_ID) this.#owner.idsRunOut?.();
     return stream;
   }
 

@@ -6,6 +6,7 @@
 import type { Clock } from "../clock.ts";
 import type { Counters } from "../observe/counters.ts";
 import type { GoAwayCode } from "../wire/frame.ts";
+import { MAX_STREAM_ID } from "../wire/limits.ts";
 import type { ControlMessage, Priority, Protocol } from "../wire/messages.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 import type { StreamMessage } from "./inbox.ts";
@@ -13,6 +14,12 @@ import type { MemoryBudget } from "./memory_budget.ts";
 import type { MuxStream } from "./stream.ts";
 import type { StreamHandler } from "./stream_types.ts";
 import type { SessionLimits } from "./sweeper.ts";
+
+/**
+ * When a server opens the stream with this id, the session should be renewed. Until a successor is there, 65 536 further streams
+ * can be opened.
+ */
+export const RENEW_AT_STREAM_ID = MAX_STREAM_ID - 1 - 2 * 65_536;
 
 /** Why a session ended. */
 export type SessionEndCode =
@@ -52,6 +59,8 @@ export interface SessionOwner {
   paced?(stream: MuxStream, handler: StreamHandler): StreamHandler | undefined;
   /** The peer takes no new streams. */
   goAway(code: GoAwayCode): void;
+  /** The stream ids are nearly used up: see {@linkcode RENEW_AT_STREAM_ID}. */
+  idsRunOut?(): void;
   /** The session is over, and so are all its streams. Called exactly once, last. */
   ended(end: SessionEnd): void;
 }
@@ -63,6 +72,8 @@ export interface SessionEnvironment {
   readonly pool: BufferPool;
   /** Bytes that wait for slow readers, over all sessions. */
   readonly memory: MemoryBudget;
+  /** The first id of a stream that this side opens, for a look at the last ones. @default 2 for a server, 1 for a client */
+  readonly firstStreamId?: number;
 }
 
 /** How a session is set up. */

@@ -3,10 +3,11 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import { MAX_TOKEN_BYTES } from "../wire/limits.ts";
-import type { TokenOptions } from "./options.ts";
+import type { TokenOptions } from "./scope_options.ts";
 
 /**
  * Checks tokens. Only their SHA-256 digests are kept, and every digest is compared in full, so that the time taken says
@@ -25,15 +26,14 @@ export class Authenticator {
 
   /**
    * @param tokens At least one; names unique.
-   * @throws {TypeError} for an empty list, a name used twice or a token that no client could send
+   * @throws {TypeError} for an empty list, a name used twice, a token that no client could send, or a hash that is none
    */
   constructor(tokens: readonly TokenOptions[]) {
     if (tokens.length === 0) throw new TypeError("A server needs at least one token");
     if (new Set(tokens.map((token) => token.name)).size < tokens.length) {
       throw new TypeError("Two tokens have the same name");
     }
-    for (const { token } of tokens) assertToken(token);
-    this.#tokens = tokens.map(({ name, token }) => ({ name, digest: sha256(token) }));
+    this.#tokens = tokens.map((options) => ({ name: options.name, digest: digestOf(options) }));
   }
 
   /** The name of the token that equals `candidate`, or undefined. */
@@ -45,6 +45,28 @@ export class Authenticator {
     }
     return found;
   }
+}
+
+/** What a token's hash looks like. */
+export const TOKEN_HASH_PATTERN = /^sha256:[0-9a-f]{64}$/i;
+
+/** The hash that stands for a token in a server's configuration. */
+export function hashToken(token: string): string {
+  return `sha256:${createHash("sha256").update(token).digest("hex")}`;
+}
+
+function digestOf({ name, token, hash }: TokenOptions): Uint8Array {
+  if ((token === undefined) === (hash === undefined)) {
+    throw new TypeError(`Token ${name} needs either the token or its hash`);
+  }
+  if (token !== undefined) {
+    assertToken(token);
+    return sha256(token);
+  }
+  if (hash === undefined || !TOKEN_HASH_PATTERN.test(hash)) {
+    throw new TypeError(`The hash of token ${name} is not sha256: and 64 hexadecimal digits`);
+  }
+  return Buffer.from(hash.slice("sha256:".length), "hex");
 }
 
 /** @throws {TypeError} when `token` is not 1 to 256 bytes of printable ASCII; the message does not show it */

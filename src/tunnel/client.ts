@@ -1,76 +1,60 @@
 /**
- * The client: keeps one connection to its server, for ever, and shows its services there.
+ * The client: keeps connections to its server, for ever, and shows its services there.
  *
  * @module
  */
-import { createHash, randomBytes } from "node:crypto";
-import { type CancelTimer, type Clock, systemClock } from "../clock.ts";
-import { describeError, TunnelError } from "../errors.ts";
+import { systemClock } from "../clock.ts";
+import { TunnelError } from "../errors.ts";
+import { formatAddress } from "../format_address.ts";
 import { type Logger, loggerOrDefault } from "../log.ts";
-import type { SessionEnd } from "../mux/session_types.ts";
 import { Counters } from "../observe/counters.ts";
-import type { Runtime } from "../runtime/types.ts";
+import type { Runtime, SocketAddress } from "../runtime/types.ts";
 import { spawn } from "../spawn.ts";
-import type { GoAwayCode } from "../wire/frame.ts";
-import { MAX_NAME_BYTES } from "../wire/limits.ts";
-import { assertToken } from "./authenticator.ts";
-import { Backoff } from "./backoff.ts";
-import {
-  ClientSession,
-  type ClientSessionHost,
-  type Introduction,
-  type Registration,
-} from "./client_session.ts";
+import { MAX_DIRECT_POOL } from "../wire/capabilities.ts";
+import type { ClientSession } from "./client_session.ts";
+import type { ClientDependencies } from "./client_dependencies.ts";
+import { connectionsStatus } from "./client_status.ts";
+import { ConnectionKeeper, type Established, type KeeperHost } from "./connection_keeper.ts";
+import { Dialler } from "./dialler.ts";
+import { DirectDialler } from "./direct_dialler.ts";
 import { createEnvironment, type TunnelEnvironment } from "./environment.ts";
 import type { ClientEvent } from "./events.ts";
+import { Failback, type FailbackHost } from "./failback.ts";
+import { assertServices, introduce, type Introduction } from "./introduction.ts";
 import {
   type ClientLimits,
   type ClientOptions,
   DEFAULT_CLIENT_LIMITS,
+  DEFAULT_DIRECT_POOL,
+  MAX_CONNECTIONS,
   type ServiceOptions,
 } from "./options.ts";
+import { Registrar, type RegistrarHost, type ServiceState } from "./registrar.ts";
+import { RetryPolicy, type Verdict } from "./retry_policy.ts";
+import { ServerChoice } from "./server_choice.ts";
+import { serviceChanges } from "./service_changes.ts";
 import { SessionGroup } from "./session_group.ts";
-import { formatAddress, formatHost } from "../format_address.ts";
+import { Splices } from "./splices.ts";
 import type { ClientStatus } from "./status.ts";
 
-/** What a client runs on. */
-export interface ClientDependencies {
-  readonly runtime: Runtime;
-  readonly logger?: Logger;
-  readonly clock?: Clock;
-  readonly counters?: Counters;
-  /** Told what happens; must not throw. */
-  readonly onEvent?: (event: ClientEvent) => void;
-  /** A number from 0 to 1, for the jitter. @default Math.random */
-  readonly random?: () => number;
-}
+export type { ServiceState } from "./registrar.ts";
 
-/** How a service stands at the server. */
-export interface ServiceState {
-  /** Name of the service. */
-  readonly name: string;
-  /** Where visitors reach it; undefined when it was refused, or when the server does not say. */
-  readonly publicUrl: string | undefined;
-  /** Why the server refused it. */
-  readonly error: string | undefined;
+/** The server at which the client is. */
+interface Home {
+  readonly server: SocketAddress;
+  /** What the server calls all connections of this client. */
+  readonly sessionId: string;
 }
-
-/** A session that lasted so long was a success. */
-const STABLE_MS = 30_000;
-/** Waits after failures that time alone does not mend. */
-const SLOW_RETRY_MS = 5_000;
-/** Wait after another client took over, so that two do not evict each other without end. */
-const REPLACED_RETRY_MS = 30_000;
-/** How often a service that was refused because it is taken is asked for again. */
-const REGISTER_AGAIN_MS = 15_000;
 
 /** A client. {@linkcode TunnelClient.start} begins to dial. */
-export class TunnelClient implements ClientSessionHost {
+export class TunnelClient implements KeeperHost, RegistrarHost, FailbackHost {
   readonly environment: TunnelEnvironment;
   readonly limits: ClientLimits;
   readonly runtime: Runtime;
   readonly logger: Logger;
-  readonly services: ReadonlyMap<string, ServiceOptions>;
+  readonly services: Map<string, ServiceOptions>;
+  readonly dialler: Dialler;
+  readonly random: (() => number) | undefined;
   /**
    * Resolves when the server has answered for every service for the first time. Rejects with a TunnelError when the
    * client gives up before.
@@ -78,65 +62,68 @@ export class TunnelClient implements ClientSessionHost {
   readonly ready: Promise<readonly ServiceState[]>;
   /** Resolves when the client was stopped. Rejects with a TunnelError when it gave up, never for network trouble. */
   readonly closed: Promise<void>;
-  readonly #options: ClientOptions;
-  readonly #dependencies: ClientDependencies;
+  readonly #ready = Promise.withResolvers<readonly ServiceState[]>();
+  readonly #closed = Promise.withResolvers<void>();
+  readonly #onEvent: ((event: ClientEvent) => void) | undefined;
   readonly #introduction: Introduction;
-  readonly #backoff: Backoff;
-  readonly #states = new Map<string, ServiceState>();
-  #current: ClientSession | undefined;
-  /** Waits for the answer to its handshake. */
-  #dialling: ClientSession | undefined;
-  readonly #draining = new Set<ClientSession>();
+  readonly #servers: readonly SocketAddress[];
+  readonly #choice: ServerChoice;
+  readonly #policy: RetryPolicy;
+  readonly #registrar: Registrar = new Registrar(this);
+  /** The first finds the server; the others join it there. */
+  readonly #keepers: readonly ConnectionKeeper[];
   readonly #group = new SessionGroup();
-  #connectedAt: number | undefined;
-  #everConnected = false;
-  #cancelTimer: CancelTimer = () => {};
-  #cancelRegistering: CancelTimer = () => {};
+  readonly #splices: Splices;
+  readonly #directPool: number;
+  #dialler: DirectDialler | undefined;
+  #home: Home | undefined;
+  readonly #failback: Failback = new Failback(this);
   #stopping: Promise<void> | undefined;
   #over = false;
-  #resolveReady: (states: readonly ServiceState[]) => void = () => {};
-  #rejectReady: (error: Error) => void = () => {};
-  #resolveClosed: () => void = () => {};
-  #rejectClosed: (error: Error) => void = () => {};
-
   /**
    * @param options What the client is told.
    * @param dependencies What it runs on.
-   * @throws {TypeError} without services, with a name used twice, or with a name or token that cannot be sent
+   * @throws {TypeError} without servers or services, with a name used twice, with a name, token or service that cannot be
+   * sent, or with a server that is neither verified nor on this machine
+   * @throws {RangeError} for `connections` or `directPool` out of range
    */
   constructor(options: ClientOptions, dependencies: ClientDependencies) {
     const { runtime, clock = systemClock, counters = new Counters(), random } = dependencies;
-    if (options.services.length === 0) throw new TypeError("A client needs at least one service");
-    assertToken(options.token);
-    this.#options = options;
-    this.#dependencies = dependencies;
+    const { server, serverOrder = "in_order", connections = 1, directPool = DEFAULT_DIRECT_POOL } = options;
+    assertCount("connections", connections, MAX_CONNECTIONS);
+    assertCount("direct connections", directPool, MAX_DIRECT_POOL);
+    this.#introduction = introduce(options, runtime.hostname());
+    this.#onEvent = dependencies.onEvent;
     this.runtime = runtime;
+    this.random = random;
     this.logger = loggerOrDefault(dependencies.logger);
     this.limits = { ...DEFAULT_CLIENT_LIMITS, ...options.limits };
     this.environment = createEnvironment({ clock, counters, limits: this.limits });
     this.services = new Map(options.services.map((service) => [service.name, service]));
-    if (this.services.size < options.services.length) throw new TypeError("Two services have the same name");
-    for (const name of this.services.keys()) assertSendable("service name", name);
-    if (options.tunnelId !== undefined) assertSendable("tunnel id", options.tunnelId);
-    this.#introduction = {
-      token: options.token,
-      tunnelId: options.tunnelId ?? defaultTunnelId(runtime.hostname(), options.services),
-      instance: randomBytes(16).toString("hex"),
-    };
-    this.#backoff = new Backoff({
-      minMs: this.limits.reconnectMinMs,
-      maxMs: this.limits.reconnectMaxMs,
-      stableMs: STABLE_MS,
+    this.#splices = new Splices({ environment: this.environment, limits: this.limits });
+    this.#directPool = directPool;
+    this.#servers = "port" in server ? [server] : server;
+    this.#choice = new ServerChoice({
+      servers: this.#servers,
+      order: serverOrder,
       ...(random === undefined ? {} : { random }),
     });
-    this.ready = new Promise((resolve, reject) => {
-      this.#resolveReady = resolve;
-      this.#rejectReady = reject;
+    this.dialler = new Dialler({
+      runtime,
+      clock,
+      logger: this.logger,
+      timeoutMs: this.limits.connectTimeoutMs,
+      servers: this.#servers,
+      tls: options.tls,
+      readTls: dependencies.readTls,
     });
-    this.closed = new Promise((resolve, reject) => {
-      this.#resolveClosed = resolve;
-      this.#rejectClosed = reject;
+    this.#policy = new RetryPolicy({
+      servers: this.#servers.length,
+      nextServer: () => this.#choice.failed(),
     });
+    this.#keepers = Array.from({ length: connections }, (_, member) => new ConnectionKeeper(member, this));
+    this.ready = this.#ready.promise;
+    this.closed = this.#closed.promise;
     // Whoever cares awaits one of them; the other one must not end the process.
     this.ready.catch(() => {});
     this.closed.catch(() => {});
@@ -149,7 +136,7 @@ export class TunnelClient implements ClientSessionHost {
 
   /** Whether the client is connected and the server has answered for its services. */
   get connected(): boolean {
-    return this.#current !== undefined && this.#states.size === this.services.size;
+    return this.#home !== undefined && this.#registrar.complete;
   }
 
   /** The id by which the server knows this client. */
@@ -159,7 +146,8 @@ export class TunnelClient implements ClientSessionHost {
 
   /** Begins to dial, and to dial again whenever the connection is lost. */
   start(): void {
-    spawn(() => this.#dial(), (error) => this.#giveUp(error));
+    this.dialler.warn();
+    this.#first.start();
   }
 
   /**
@@ -170,196 +158,242 @@ export class TunnelClient implements ClientSessionHost {
     return this.#stopping ??= this.#stop();
   }
 
+  /**
+   * Shows these services from now on, in place of those it has. Visitors of those that stay notice nothing. Resolves when the
+   * server has answered, or at once without a connection.
+   *
+   * @throws {TypeError} for services that cannot be shown; then nothing has changed
+   */
+  async reload({ services }: Pick<ClientOptions, "services">): Promise<void> {
+    assertServices(services);
+    const changes = serviceChanges(this.services, services);
+    for (const name of changes.removed) this.services.delete(name);
+    for (const service of changes.changed) this.services.set(service.name, service);
+    await this.#registrar.change(changes);
+  }
+
   /** What the client is doing. */
   status(): ClientStatus {
-    const session = this.#current?.session;
     return {
       role: "client",
-      server: formatAddress(this.#options.server),
+      server: formatAddress(this.#home?.server ?? this.#choice.current),
+      servers: this.#servers.map(formatAddress),
       tunnelId: this.tunnelId,
       connected: this.connected,
       stopping: this.#stopping !== undefined,
-      streams: session?.streamCount ?? 0,
-      bufferedBytes: session?.bufferedBytes ?? 0,
-      rttMs: session?.rttMs,
+      ...connectionsStatus(this.#keepers),
+      direct: { idle: this.#dialler?.idle ?? 0, visitors: this.#splices.size },
       services: [...this.services.values()].map(({ name, local }) => {
-        const { publicUrl, error } = this.#states.get(name) ?? {};
+        const { publicUrl, error } = this.#registrar.stateOf(name) ?? {};
         return { name, local: formatAddress(local), publicUrl, error };
       }),
     };
   }
 
   /** @inheritdoc */
-  goingAway(session: ClientSession, code: GoAwayCode): void {
-    if (session !== this.#current || this.#stopping !== undefined) return;
-    // Its streams go on while a new connection takes the new ones.
-    this.#draining.add(session);
-    this.#lost(`The server is ${code.replaceAll("_", " ")}`, code === "replaced" ? REPLACED_RETRY_MS : 0);
-    spawn(async () => {
-      await session.session.idle();
-      session.session.close("The server is shutting down");
-    }, () => {});
+  introductionOf({ member }: ConnectionKeeper): Introduction {
+    const of = this.#keepers.length;
+    const group = of === 1 ? undefined : { member, of };
+    const direct = this.#wantsDirect ? { pool: this.#directPool } : undefined;
+    return { ...this.#introduction, group, direct };
   }
 
   /** @inheritdoc */
-  left(session: ClientSession, end: SessionEnd): void {
-    this.#draining.delete(session);
-    this.#group.ended(session.session);
-    if (session === this.#current) this.#lost(end.message, 0);
+  serverFor(_keeper: ConnectionKeeper): SocketAddress {
+    return this.#home?.server ?? this.#choice.current;
   }
 
-  async #dial(): Promise<void> {
-    const { server, tls } = this.#options;
-    let session: ClientSession | undefined;
-    try {
-      const connection = await this.runtime.connect({
-        ...server,
-        timeoutMs: this.limits.connectTimeoutMs,
-        ...(tls === undefined ? {} : { tls }),
-      });
-      if (this.#stopping !== undefined) return connection.close();
-      session = this.#dialling = new ClientSession(connection, this.#introduction, this);
-      const sessionId = await session.handshake();
-      if (this.#stopping !== undefined) return session.session.close("The client is stopping");
-      if (!session.session.open) {
-        session.session.close("The server went away");
-        throw new TunnelError("CONNECTION", "The server went away right after the handshake");
-      }
-      this.#established(session, sessionId);
-    } catch (error) {
-      if (this.#stopping === undefined) this.#dialFailed(error);
-    } finally {
-      this.#dialling = undefined;
+  /** @inheritdoc */
+  serverHostname(): string {
+    return this.serverFor(this.#first).hostname;
+  }
+
+  /** @inheritdoc */
+  established(keeper: ConnectionKeeper, { server, session, agreement }: Established): void {
+    const { sessionId, group } = agreement;
+    if (this.#home?.sessionId === sessionId && this.#home.server === server) {
+      this.emit({ type: "member_joined", member: keeper.member });
+      return this.#speakOn();
     }
-  }
-
-  #established(session: ClientSession, sessionId: string): void {
-    const { server } = this.#options;
-    this.#current = session;
-    this.#everConnected = true;
-    this.#connectedAt = this.environment.clock.now();
-    this.counters.add("sessions_opened");
+    this.#policy.connected();
+    this.#home = { server, sessionId };
     this.logger.info("Connected to {server} as {tunnelId}", {
       server: formatAddress(server),
       tunnelId: this.tunnelId,
     });
-    this.#emit({ type: "connected", server, sessionId });
-    this.#states.clear();
-    spawn(() => this.#registerAll(session, [...this.services.values()]), (error) => this.#giveUp(error));
-  }
-
-  async #registerAll(session: ClientSession, services: readonly ServiceOptions[]): Promise<void> {
-    const again: ServiceOptions[] = [];
-    await Promise.all(services.map(async (service) => {
-      const registration = await session.register(service);
-      if (session !== this.#current) return;
-      this.#registered(service, registration);
-      if (registration.temporary) again.push(service);
-    }));
-    if (session !== this.#current) return;
-    this.#resolveReady([...this.#states.values()]);
-    if (again.length === 0) return;
-    this.#cancelRegistering = this.environment.clock.setTimer(
-      () => spawn(() => this.#registerAll(session, again), (error) => this.#giveUp(error)),
-      REGISTER_AGAIN_MS,
-    );
-  }
-
-  #registered({ name }: ServiceOptions, { publicUrl, error }: Registration): void {
-    const url = publicUrl === undefined
-      ? undefined
-      : withDialledHost(publicUrl, this.#options.server.hostname);
-    this.#states.set(name, { name, publicUrl: url, error });
-    if (error === undefined) {
-      this.logger.info("Service {service} is at {publicUrl}", {
-        service: name,
-        publicUrl: url ?? "the server's own port",
-      });
-      this.#emit({ type: "service_ready", service: name, publicUrl: url });
-    } else {
-      this.counters.add("registrations_refused", { label: "by_server" });
-      this.logger.error("The server refused service {service}: {reason}", { service: name, reason: error });
-      this.#emit({ type: "service_refused", service: name, reason: error });
+    this.emit({ type: "connected", server, sessionId });
+    // What is connected elsewhere, or to what the server does not know any more, goes when the services are here.
+    for (const other of this.#others(keeper)) {
+      other.release();
+      other.stop("The client is somewhere else");
     }
+    this.#dialDirect(agreement.directPool);
+    spawn(async () => {
+      await this.#registrar.begin(session);
+      for (const each of this.#keepers) each.retire();
+    }, (error) => this.failed(error));
+    if (this.#keepers.length > 1 && group === undefined) {
+      this.logger.warn("{server} takes only one connection of a client", { server: formatAddress(server) });
+    }
+    for (const other of this.#keepers.slice(1, group?.of ?? 1)) other.start();
+    if (keeper !== this.#first) this.#first.start();
+    this.#failback.begin();
   }
 
-  #dialFailed(error: unknown): void {
-    const code = error instanceof TunnelError ? error.code : "CONNECTION";
-    // Time does not mend a version; a token only after it was right once, for it may be being rotated.
-    if (code === "VERSION" || (code === "AUTHENTICATION" && !this.#everConnected)) return this.#giveUp(error);
-    const atLeastMs = code === "AUTHENTICATION"
-      ? REPLACED_RETRY_MS
-      : code === "TAKEN" || code === "LIMIT"
-      ? SLOW_RETRY_MS
-      : 0;
-    this.#retry(describeError(error), 0, atLeastMs);
+  /** @inheritdoc */
+  lost(keeper: ConnectionKeeper, session: ClientSession): boolean {
+    const goOn = this.#stopping === undefined && !this.#over;
+    if (this.#keepers.some(({ current }) => current !== undefined)) {
+      if (session === this.#registrar.speaker) this.#speakOn();
+      return goOn;
+    }
+    this.#home = undefined;
+    this.#dialler?.stop();
+    this.#registrar.clear();
+    this.#failback.stop();
+    this.#choice.newRound();
+    for (const other of this.#keepers.slice(1)) {
+      if (other !== keeper) other.stop("The client looks for a server");
+    }
+    if (keeper === this.#first || !goOn) return goOn;
+    this.emit({ type: "disconnected", reason: "The last connection was lost", retryInMs: 0 });
+    this.#first.hasten();
+    return false;
   }
 
-  #lost(reason: string, atLeastMs: number): void {
-    const lastedMs = this.environment.clock.now() - (this.#connectedAt ?? Infinity);
-    this.#current = undefined;
-    this.#states.clear();
-    this.#cancelRegistering();
-    this.counters.add("sessions_closed", { label: "lost" });
-    if (this.#stopping === undefined && !this.#over) this.#retry(reason, lastedMs, atLeastMs);
+  /** @inheritdoc */
+  dialFailed(keeper: ConnectionKeeper, error: unknown): Verdict {
+    const searching = this.#home === undefined && keeper === this.#first;
+    const verdict = this.#policy.failed(error, { searching });
+    if (verdict === "never") this.failed(error);
+    return verdict;
   }
 
-  #retry(reason: string, lastedMs: number, atLeastMs: number): void {
-    const retryInMs = Math.round(this.#backoff.failed(lastedMs, atLeastMs));
-    this.counters.add("reconnects");
+  /** @inheritdoc */
+  retrying({ member }: ConnectionKeeper, reason: string, retryInMs: number): void {
     this.logger.warn("{reason}; trying again in {seconds} s", {
       reason,
       seconds: (retryInMs / 1000).toFixed(1),
     });
-    this.#emit({ type: "disconnected", reason, retryInMs });
-    this.#cancelTimer = this.environment.clock.setTimer(() => this.start(), retryInMs);
+    if (this.#home === undefined) this.emit({ type: "disconnected", reason, retryInMs });
+    else this.emit({ type: "member_lost", member, reason, retryInMs });
   }
 
-  #giveUp(error: unknown): void {
+  /** @inheritdoc */
+  preferredServer(): SocketAddress | undefined {
+    return this.#choice.preferred;
+  }
+
+  /** @inheritdoc */
+  connect(server: SocketAddress): Promise<Established> {
+    return this.#first.connect(server);
+  }
+
+  /** @inheritdoc */
+  moveTo(established: Established): void {
+    this.#choice.newRound();
+    this.#first.adopt(established);
+  }
+
+  /** @inheritdoc */
+  directWanted(count: number): void {
+    this.#dialler?.wanted(count);
+  }
+
+  /** @inheritdoc */
+  ended({ session }: ClientSession): void {
+    this.#group.ended(session);
+  }
+
+  /** @inheritdoc */
+  answered(states: readonly ServiceState[]): void {
+    this.#ready.resolve(states);
+  }
+
+  /** The client gives up. */
+  failed(error: unknown): void {
     if (this.#over) return;
     this.#over = true;
     const failure = error instanceof Error ? error : new Error(String(error));
-    this.#cancelTimer();
-    this.#cancelRegistering();
-    this.#rejectReady(failure);
-    this.#rejectClosed(failure);
-    this.#current?.session.close("The client gave up");
+    this.#halt("The client gave up");
+    this.#ready.reject(failure);
+    this.#closed.reject(failure);
+    for (const { current } of this.#keepers) current?.session.close("The client gave up");
+  }
+
+  /** @inheritdoc */
+  emit(event: ClientEvent): void {
+    this.#onEvent?.(event);
+  }
+
+  get #wantsDirect(): boolean {
+    return [...this.services.values()].some((service) => service.kind === "tcp" && service.mode === "direct");
+  }
+
+  /** There is always one. */
+  get #first(): ConnectionKeeper {
+    return this.#keepers[0] as ConnectionKeeper;
+  }
+
+  #others(keeper: ConnectionKeeper): ConnectionKeeper[] {
+    return this.#keepers.filter((other) => other !== keeper);
+  }
+
+  /** Services belong to all connections together; when the one on which they are asked for is lost, another takes over. */
+  #speakOn(): void {
+    const { speaker } = this.#registrar;
+    if (speaker !== undefined && !speaker.session.over && this.#isCurrent(speaker)) return;
+    const next = this.#keepers.find(({ current }) => current !== undefined)?.current;
+    if (next !== undefined) spawn(() => this.#registrar.moveTo(next), (error) => this.failed(error));
+  }
+
+  #isCurrent(session: ClientSession): boolean {
+    return this.#keepers.some(({ current }) => current === session);
+  }
+
+  #dialDirect(poolSize: number | undefined): void {
+    this.#dialler?.stop();
+    this.#dialler = undefined;
+    if (!this.#wantsDirect || this.#home === undefined) return;
+    if (poolSize === undefined) {
+      this.logger.warn("{server} knows no direct mode; services with it are multiplexed", {
+        server: formatAddress(this.#home.server),
+      });
+      return;
+    }
+    this.#dialler = new DirectDialler({
+      host: this,
+      introduction: this.#introduction,
+      splices: this.#splices,
+      home: this.#home,
+      poolSize: Math.min(poolSize, this.#directPool),
+    });
+    this.#dialler.start();
+  }
+
+  #halt(reason: string): void {
+    this.#failback.stop();
+    this.#dialler?.stop();
+    this.#registrar.stop();
+    for (const keeper of this.#keepers) keeper.stop(reason);
   }
 
   async #stop(): Promise<void> {
-    this.#cancelTimer();
-    this.#cancelRegistering();
-    this.#dialling?.session.close("The client is stopping");
-    const sessions = [...this.#draining, ...(this.#current === undefined ? [] : [this.#current])];
-    await this.#group.stop(sessions.map(({ session }) => session), {
-      clock: this.environment.clock,
-      drainTimeoutMs: this.limits.drainTimeoutMs,
-      reason: "The client is stopping",
-    });
+    this.#halt("The client is stopping");
+    const sessions = this.#keepers.flatMap((keeper) => keeper.sessions).map(({ session }) => session);
+    const { clock } = this.environment;
+    const { drainTimeoutMs } = this.limits;
+    await Promise.all([
+      this.#group.stop(sessions, { clock, drainTimeoutMs, reason: "The client is stopping" }),
+      this.#splices.stop({ clock, drainTimeoutMs }),
+    ]);
     this.#over = true;
-    this.#rejectReady(new TunnelError("CLOSED", "The client was stopped"));
-    this.#resolveClosed();
-  }
-
-  #emit(event: ClientEvent): void {
-    this.#dependencies.onEvent?.(event);
+    this.#ready.reject(new TunnelError("CLOSED", "The client was stopped"));
+    this.#closed.resolve();
   }
 }
 
-/** What a name is made of is for the server to judge; this is what the wire can carry. */
-function assertSendable(what: string, name: string): void {
-  if (name.isWellFormed() && new TextEncoder().encode(name).length <= MAX_NAME_BYTES) return;
-  throw new TypeError(`A ${what} must be well-formed text of at most ${MAX_NAME_BYTES} bytes`);
-}
-
-/** The same machine with the same services is the same client, also after a restart. */
-function defaultTunnelId(hostname: string, services: readonly ServiceOptions[]): string {
-  const text = services.map(({ name, local }) => `${name}=${formatAddress(local)}`).sort().join("\n");
-  return `${hostname}-${createHash("sha256").update(text).digest("hex").slice(0, 8)}`;
-}
-
-/** A server that does not know its public name answers with the address it is bound to, which may be "any". */
-function withDialledHost(publicUrl: string, hostname: string): string {
-  const dialled = formatHost(hostname);
-  return publicUrl.replace(/^(\w+:\/\/)(0\.0\.0\.0|\[::\])(?=[:/]|$)/, `$1${dialled}`);
+function assertCount(what: string, count: number, max: number): void {
+  if (Number.isInteger(count) && count >= 1 && count <= max) return;
+  throw new RangeError(`A client has 1 to ${max} ${what}, not ${count}`);
 }

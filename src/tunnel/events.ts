@@ -14,7 +14,10 @@ export type ServerEvent =
     readonly type: "service_registered";
     readonly service: string;
     readonly tunnelId: string;
+    /** Where visitors come in. */
     readonly address: SocketAddress;
+    /** The same as the client is told it. */
+    readonly publicUrl: string;
   }
   | {
     readonly type: "service_refused";
@@ -28,5 +31,14 @@ export type ServerEvent =
 export type ClientEvent =
   | { readonly type: "connected"; readonly server: SocketAddress; readonly sessionId: string }
   | { readonly type: "disconnected"; readonly reason: string; readonly retryInMs: number }
+  /** A parallel connection was added to the first. */
+  | { readonly type: "member_joined"; readonly member: number }
+  /** One of several parallel connections was lost. */
+  | {
+    readonly type: "member_lost";
+    readonly member: number;
+    readonly reason: string;
+    readonly retryInMs: number;
+  }
   | { readonly type: "service_ready"; readonly service: string; readonly publicUrl: string | undefined }
   | { readonly type: "service_refused"; readonly service: string; readonly reason: string };

@@ -13,6 +13,8 @@ import type { CloseReason } from "../wire/messages.ts";
 
 /** Room in front of what is read, for the frame's header (10 bytes), aligned. */
 const HEADROOM_BYTES = 16;
+/** How much larger the read after a full one is: from the smallest to the largest in four steps. */
+const READ_GROWTH = 4;
 /** Largest read; larger ones bring no more throughput. */
 const MAX_READ_BYTES = 256 * 1024;
 /** Reads in a row that fill less than a quarter of the space before the next one is smaller. */
@@ -42,20 +44,16 @@ export interface RelayOptions {
  */
 export class Relay {
   readonly #writer: SocketWriter;
-  readonly #stream: MuxStream;
-  readonly #options: RelayOptions;
 
   /** @param stream Without a handler yet. @param options What relays share, and who is told. */
   constructor(stream: MuxStream, options: RelayOptions) {
-    this.#stream = stream;
-    this.#options = options;
     this.#writer = new SocketWriter(stream, options);
     stream.attach(this.#writer);
   }
 
   /** Brings the socket, not started yet. If the stream is over already, the socket is closed. */
   join(connection: Connection): void {
-    const reader = new SocketReader(connection, this.#stream, this.#writer, this.#options);
+    const reader = new SocketReader(connection, this.#writer);
     this.#writer.joined(connection, reader);
     connection.start(reader);
     this.#writer.begin();
@@ -67,25 +65,25 @@ class SocketReader implements ConnectionHandler {
   readonly #connection: Connection;
   readonly #stream: MuxStream;
   readonly #writer: SocketWriter;
-  readonly #options: RelayOptions;
   #buffer: Uint8Array | undefined;
   #readBytes = MIN_BUFFER_BYTES;
   #spaceBytes = 0;
   #shortReads = 0;
-  /** Whether the stream may still be sending from the buffer. */
+  /** Whether the stream may still be sending the chunk. */
   #lent = false;
+  /** Whether `data` is on the stack, and tells by what it returns whether it takes more. */
+  #delivering = false;
 
-  constructor(connection: Connection, stream: MuxStream, writer: SocketWriter, options: RelayOptions) {
+  constructor(connection: Connection, writer: SocketWriter) {
     this.#connection = connection;
-    this.#stream = stream;
+    this.#stream = writer.stream;
     this.#writer = writer;
-    this.#options = options;
   }
 
   space(): Uint8Array {
     let buffer = this.#buffer;
     if (buffer === undefined || buffer.length !== this.#readBytes) {
-      const { pool } = this.#options.environment;
+      const { pool } = this.#writer.environment;
       if (buffer !== undefined) pool.give(buffer);
       buffer = this.#buffer = pool.take(this.#readBytes);
     }
@@ -97,13 +95,15 @@ class SocketReader implements ConnectionHandler {
 
   data(chunk: Uint8Array): boolean {
     const buffer = this.#buffer;
-    if (buffer === undefined) this.#stream.send(chunk, 0, false);
+    this.#lent = true;
+    this.#delivering = true;
+    if (buffer === undefined) this.#stream.sendNow(chunk, 0, false);
     else {
       this.#adapt(chunk.length);
-      this.#lent = true;
-      this.#stream.send(buffer.subarray(0, HEADROOM_BYTES + chunk.length), HEADROOM_BYTES, true);
+      this.#stream.sendNow(buffer.subarray(0, HEADROOM_BYTES + chunk.length), HEADROOM_BYTES, true);
     }
-    return false; // The stream says when it can take more.
+    this.#delivering = false;
+    return !this.#lent; // While it is lent, the stream says when it can take more.
   }
 
   end(): void {
@@ -119,13 +119,13 @@ class SocketReader implements ConnectionHandler {
     if (error !== undefined) this.#stream.reset({ kind: "error", message: "Socket lost" });
     this.#writer.socketClosed();
     this.#release();
-    this.#options.onSocketClosed?.();
+    this.#writer.onSocketClosed?.();
   }
 
   /** The stream can take the next chunk. */
   more(): void {
     this.#lent = false;
-    this.#connection.resume();
+    if (!this.#delivering) this.#connection.resume();
   }
 
   /**
@@ -133,7 +133,7 @@ class SocketReader implements ConnectionHandler {
    * somebody else.
    */
   #release(): void {
-    const { pool, readMemory } = this.#options.environment;
+    const { pool, readMemory } = this.#writer.environment;
     if (this.#buffer !== undefined && !this.#lent) pool.give(this.#buffer);
     this.#buffer = undefined;
     readMemory.release(this.#readBytes - MIN_BUFFER_BYTES);
@@ -141,12 +141,13 @@ class SocketReader implements ConnectionHandler {
   }
 
   #adapt(bytes: number): void {
-    const { readMemory } = this.#options.environment;
+    const { readMemory } = this.#writer.environment;
     if (bytes === this.#spaceBytes) {
       this.#shortReads = 0;
       const full = bytes + HEADROOM_BYTES === this.#readBytes;
-      if (full && this.#readBytes < MAX_READ_BYTES && readMemory.reserve(this.#readBytes)) {
-        this.#readBytes *= 2;
+      const next = Math.min(MAX_READ_BYTES, this.#readBytes * READ_GROWTH);
+      if (full && this.#readBytes < MAX_READ_BYTES && readMemory.reserve(next - this.#readBytes)) {
+        this.#readBytes = next;
       }
     } else if (bytes * 4 >= this.#readBytes || this.#readBytes === MIN_BUFFER_BYTES) this.#shortReads = 0;
     else if (++this.#shortReads >= SHORT_READS_TO_SHRINK) {
@@ -168,8 +169,11 @@ interface Waiting {
 
 /** Stream → socket. */
 class SocketWriter implements StreamHandler {
-  readonly #stream: MuxStream;
-  readonly #options: RelayOptions;
+  readonly stream: MuxStream;
+  readonly environment: RelayEnvironment;
+  readonly onSocketClosed: (() => void) | undefined;
+  /** Forgotten with the joining: what it refers to is needed no longer, and thousands of streams are idle at once. */
+  #onStreamClosed: (() => void) | undefined;
   #connection: Connection | undefined;
   #reader: SocketReader | undefined;
   #queue: Waiting[] | undefined;
@@ -180,13 +184,16 @@ class SocketWriter implements StreamHandler {
   #socketClosed = false;
 
   constructor(stream: MuxStream, options: RelayOptions) {
-    this.#stream = stream;
-    this.#options = options;
+    this.stream = stream;
+    this.environment = options.environment;
+    this.onSocketClosed = options.onSocketClosed;
+    this.#onStreamClosed = options.onStreamClosed;
   }
 
   joined(connection: Connection, reader: SocketReader): void {
     this.#connection = connection;
     this.#reader = reader;
+    this.#onStreamClosed = undefined;
   }
 
   /** The socket can be used. */
@@ -200,8 +207,10 @@ class SocketWriter implements StreamHandler {
     if (this.#socketClosed) return;
     if (connection === undefined || this.#writing !== undefined) return this.#wait(piece, slab);
     if (!slab.mayPin) return this.#write(this.#copy(piece));
+    // Where the kernel takes them at once, as Bun mostly says, nothing has to be remembered.
+    if (connection.write(piece)) return this.stream.consumed(piece.length);
     slab.retain();
-    this.#write({ buffer: piece, start: 0, end: piece.length, slab });
+    this.#writing = { buffer: piece, start: 0, end: piece.length, slab };
   }
 
   end(): void {
@@ -221,7 +230,7 @@ class SocketWriter implements StreamHandler {
     this.#closed = { reason };
     if (this.#connection === undefined) {
       this.#dropQueue();
-      this.#options.onStreamClosed?.();
+      this.#onStreamClosed?.();
     } else this.#closeSocket(reason);
   }
 
@@ -260,7 +269,8 @@ class SocketWriter implements StreamHandler {
   }
 
   #write(entry: Waiting): void {
-    const bytes = entry.buffer.subarray(entry.start, entry.end);
+    const { buffer, start, end } = entry;
+    const bytes = end - start === buffer.length ? buffer : buffer.subarray(start, end);
     this.#writing = entry;
     if (!(this.#connection as Connection).write(bytes)) return;
     this.#writing = undefined;
@@ -269,7 +279,7 @@ class SocketWriter implements StreamHandler {
 
   #done(entry: Waiting): void {
     this.#free(entry);
-    this.#stream.consumed(entry.end - entry.start);
+    this.stream.consumed(entry.end - entry.start);
   }
 
   #wait(piece: Uint8Array, slab: Slab): void {
@@ -287,13 +297,13 @@ class SocketWriter implements StreamHandler {
   }
 
   #copy(piece: Uint8Array): Waiting {
-    const buffer = this.#options.environment.pool.take(piece.length);
+    const buffer = this.environment.pool.take(piece.length);
     buffer.set(piece);
     return { buffer, start: 0, end: piece.length, slab: undefined };
   }
 
   #free(entry: Waiting): void {
-    if (entry.slab === undefined) this.#options.environment.pool.give(entry.buffer);
+    if (entry.slab === undefined) this.environment.pool.give(entry.buffer);
     else entry.slab.release();
   }
 

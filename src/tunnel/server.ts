@@ -3,49 +3,41 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "../clock.ts";
+import { systemClock } from "../clock.ts";
 import { describeError } from "../errors.ts";
 import { type Logger, loggerOrDefault } from "../log.ts";
 import type { SessionEnd } from "../mux/session_types.ts";
 import { Counters } from "../observe/counters.ts";
-import type { Connection, Listener, Runtime, SocketAddress } from "../runtime/types.ts";
+import type { Connection, Listener, SocketAddress } from "../runtime/types.ts";
 import type { HandshakeStatus, Register, RegisterAck } from "../wire/messages.ts";
-import { addressGroup, Admission } from "./admission.ts";
-import { AddressPenalties, Authenticator } from "./authenticator.ts";
+import { Doorkeeper } from "./doorkeeper.ts";
+import { DirectPool } from "./direct_pool.ts";
+import { fingerprintOfCertificate } from "../trust/fingerprint.ts";
 import { createEnvironment, type TunnelEnvironment } from "./environment.ts";
 import type { ServerEvent } from "./events.ts";
+import { HttpPorts } from "./http_ports.ts";
 import {
+  type CertificateOptions,
   DEFAULT_ALLOW_PORTS,
   DEFAULT_SERVER_BIND,
   DEFAULT_SERVER_LIMITS,
   DEFAULT_SERVICE_HOST,
   type ServerLimits,
   type ServerOptions,
+  type TlsFiles,
 } from "./options.ts";
-import { ServerSession, type ServerSessionHost } from "./server_session.ts";
-import {
-  type BindPort,
-  type RegisterAnswer,
-  ServiceBinder,
-  type VisitorPort,
-  type VisitorTarget,
-} from "./service_binder.ts";
+import { type ClientTeam, ServerSession, type ServerSessionHost } from "./server_session.ts";
+import { addressText, clientRows, serviceRows } from "./server_status.ts";
+import { type RegisterAnswer, ServiceBinder } from "./service_binder.ts";
 import { type Identity, sameIdentity } from "./services.ts";
 import { SessionGroup } from "./session_group.ts";
+import { Splices } from "./splices.ts";
 import { formatAddress } from "../format_address.ts";
+import type { ServerDependencies } from "./server_dependencies.ts";
+import { reloadServer, type ServerChanges } from "./server_reload.ts";
 import type { ServerStatus } from "./status.ts";
-
-/** What a server runs on. */
-export interface ServerDependencies {
-  readonly runtime: Runtime;
-  /** Makes the function that binds public ports. */
-  readonly ingress: (environment: TunnelEnvironment, limits: ServerLimits) => BindPort;
-  readonly logger?: Logger;
-  readonly clock?: Clock;
-  readonly counters?: Counters;
-  /** Told what happens; must not throw. */
-  readonly onEvent?: (event: ServerEvent) => void;
-}
+import { UnnamedClients } from "./unnamed_clients.ts";
+import type { BindPort, VisitorPort } from "./visitors.ts";
 
 /** A server. {@linkcode TunnelServer.start} binds its ports. */
 export class TunnelServer implements ServerSessionHost {
@@ -54,43 +46,48 @@ export class TunnelServer implements ServerSessionHost {
   readonly #options: ServerOptions;
   readonly #dependencies: ServerDependencies;
   readonly #logger: Logger;
-  readonly #authenticator: Authenticator;
-  readonly #penalties: AddressPenalties;
-  readonly #admission: Admission;
-  readonly #binder: ServiceBinder;
+  /** @inheritdoc */
+  readonly doorkeeper: Doorkeeper;
+  /** @inheritdoc */
+  readonly binder: ServiceBinder;
   readonly #bindPort: BindPort;
+  readonly #http: HttpPorts | undefined;
   /** Every connection of a client, authenticated or not, and what gives its place back. */
   readonly #connections = new Map<ServerSession, () => void>();
-  /** Every client that is in, also one that is leaving. */
+  /** Every connection that is in, also one that is leaving. */
   readonly #clients = new Set<ServerSession>();
   /** Who has which tunnel id. A client that is leaving has none: its successor takes it. */
-  readonly #sessions = new Map<string, ServerSession>();
+  readonly #teams = new Map<string, ClientTeam>();
   readonly #group = new SessionGroup();
-  /** Clients that cannot name a service wait for the shared port with this. */
-  readonly #unnamed = new Map<ServerSession, { target: () => VisitorTarget | undefined }>();
+  readonly #splices: Splices;
+  readonly #unnamed: UnnamedClients;
   #listener: Listener | undefined;
+  #tls: TlsFiles | undefined;
   #sharedPort: VisitorPort | undefined;
   #stopping: Promise<void> | undefined;
 
   /**
    * @param options What the server is told.
    * @param dependencies What it runs on.
-   * @throws {TypeError} for tokens that cannot be used
+   * @throws {TypeError} for tokens or HTTP options that cannot be used
    */
   constructor(options: ServerOptions, dependencies: ServerDependencies) {
     const { clock = systemClock, counters = new Counters() } = dependencies;
     this.#options = options;
+    this.#tls = options.tls;
     this.#dependencies = dependencies;
     this.#logger = loggerOrDefault(dependencies.logger);
     this.limits = { ...DEFAULT_SERVER_LIMITS, ...options.limits };
     this.environment = createEnvironment({ clock, counters, limits: this.limits });
-    this.#authenticator = new Authenticator(options.tokens);
-    this.#penalties = new AddressPenalties(clock);
-    this.#admission = new Admission(this.limits);
+    this.#splices = new Splices({ environment: this.environment, limits: this.limits });
+    const { tokens, keys } = options;
+    this.doorkeeper = new Doorkeeper({ clock, tokens, keys, limits: this.limits });
     this.#bindPort = dependencies.ingress(this.environment, this.limits);
-    this.#binder = new ServiceBinder({
+    this.#http = this.#httpPorts();
+    this.binder = new ServiceBinder({
       clock,
       bindPort: this.#bindPort,
+      http: this.#http?.services,
       serviceHost: options.serviceHost ?? DEFAULT_SERVICE_HOST,
       publicHost: options.publicHost,
       allowPorts: options.allowPorts ?? DEFAULT_ALLOW_PORTS,
@@ -99,6 +96,13 @@ export class TunnelServer implements ServerSessionHost {
       onReleased: ({ name, identity }) => {
         this.#emit({ type: "service_released", service: name, tunnelId: identity.tunnelId });
       },
+    });
+    this.#unnamed = new UnnamedClients({
+      logger: this.#logger,
+      shared: this.binder.shared,
+      hasSharedPort: () => this.#sharedPort !== undefined,
+      refusal: (session) => this.binder.refusalOfUnnamed(session),
+      http: this.#http?.services,
     });
   }
 
@@ -118,6 +122,47 @@ export class TunnelServer implements ServerSessionHost {
     return this.#sharedPort?.address;
   }
 
+  /** The HTTP port, if there is one. */
+  get httpAddress(): SocketAddress | undefined {
+    return this.#http?.addresses.http;
+  }
+
+  /** The HTTPS port, if there is one. */
+  get httpsAddress(): SocketAddress | undefined {
+    return this.#http?.addresses.https;
+  }
+
+  /** Fingerprint of the key by which clients know the server; undefined without TLS. */
+  get fingerprint(): string | undefined {
+    return this.#tls?.cert === undefined ? undefined : fingerprintOfCertificate(this.#tls.cert);
+  }
+
+  /** Takes other TLS files for clients that connect from now on. @throws {TunnelError} `CONFIG`; then nothing has changed */
+  setTls(files: TlsFiles): void {
+    const { cert, key, ca } = { ...this.#tls, ...files };
+    if (this.#tls === undefined || cert === undefined || key === undefined) {
+      throw new TypeError("Only a server that speaks TLS takes other TLS files");
+    }
+    this.#listener?.setIdentities?.([{ cert, key }], ca === undefined ? {} : { ca });
+    this.#tls = { ...this.#tls, ...files };
+  }
+
+  /** See {@linkcode HttpPorts.setCertificates}. */
+  setCertificates(certificates: readonly CertificateOptions[]): void {
+    this.#http?.setCertificates(certificates);
+  }
+
+  /**
+   * Takes other tokens, keys and limits while it runs. Clients whose token or key is gone, or permits less than they have,
+   * are told so and disconnected; everybody else notices nothing.
+   *
+   * @throws {TypeError} for tokens and keys that cannot be used; then nothing has changed
+   */
+  reload(changes: ServerChanges): void {
+    const { doorkeeper, limits, binder } = this;
+    reloadServer(changes, { doorkeeper, limits, binder, logger: this.#logger });
+  }
+
   /** Whether clients are taken. */
   get ready(): boolean {
     return this.#listener !== undefined && this.#stopping === undefined;
@@ -127,10 +172,11 @@ export class TunnelServer implements ServerSessionHost {
   async start(): Promise<void> {
     const { bind = DEFAULT_SERVER_BIND, tcpBind, tls } = this.#options;
     if (tcpBind !== undefined) {
-      this.#sharedPort = await this.#bindPort(tcpBind, () => this.#binder.shared.target());
-      this.#binder.sharedPortBound(this.#sharedPort.address);
+      this.#sharedPort = await this.#bindPort(tcpBind, () => this.binder.shared.target());
+      this.binder.sharedPortBound(this.#sharedPort.address);
     }
     try {
+      await this.#http?.start();
       this.#listener = await this.#dependencies.runtime.listen({
         ...bind,
         ...(tls === undefined ? {} : { tls }),
@@ -139,6 +185,7 @@ export class TunnelServer implements ServerSessionHost {
         onError: (error) => this.#logger.warn("Accepting clients: {error}", { error: describeError(error) }),
       });
     } catch (error) {
+      await this.#http?.close();
       await this.#sharedPort?.close();
       throw error;
     }
@@ -155,46 +202,17 @@ export class TunnelServer implements ServerSessionHost {
 
   /** What the server is doing. */
   status(): ServerStatus {
-    const now = this.environment.clock.now();
     return {
       role: "server",
       address: formatAddress(this.address),
-      sharedAddress: this.tcpAddress === undefined ? undefined : formatAddress(this.tcpAddress),
+      sharedAddress: addressText(this.tcpAddress),
+      httpAddress: addressText(this.httpAddress),
+      httpsAddress: addressText(this.httpsAddress),
       stopping: this.#stopping !== undefined,
-      unauthenticated: this.#admission.total,
-      clients: [...this.#clients].map(({ session, since, identity }) => ({
-        tunnelId: identity?.tunnelId ?? "",
-        token: identity?.tokenName ?? "",
-        remote: formatAddress(session.connection.remote),
-        connectedForMs: Math.round(now - since),
-        streams: session.streamCount,
-        bufferedBytes: session.bufferedBytes,
-        rttMs: session.rttMs,
-        extended: session.extended,
-      })),
-      services: [...this.#binder.registry.claims()].map(({ name, identity, owner, binding }) => ({
-        name,
-        tunnelId: identity.tunnelId,
-        online: owner !== undefined,
-        address: binding === undefined
-          ? undefined
-          : binding.kind === "port"
-          ? formatAddress(binding.port.address)
-          : formatAddress(this.tcpAddress as SocketAddress),
-      })),
+      unauthenticated: this.doorkeeper.unauthenticated,
+      clients: clientRows({ sessions: this.#clients, now: this.environment.clock.now() }),
+      services: serviceRows(this.binder),
     };
-  }
-
-  /** @inheritdoc */
-  isShutOut(address: string): boolean {
-    return this.#penalties.isShutOut(addressGroup(address));
-  }
-
-  /** @inheritdoc */
-  checkToken(token: string, address: string): string | undefined {
-    const name = this.#authenticator.check(token);
-    if (name === undefined) this.#penalties.failed(addressGroup(address));
-    return name;
   }
 
   /** @inheritdoc */
@@ -207,13 +225,13 @@ export class TunnelServer implements ServerSessionHost {
   }
 
   /** @inheritdoc */
-  sessionOf(tunnelId: string): ServerSession | undefined {
-    return this.#sessions.get(tunnelId);
+  teamOf(tunnelId: string): ClientTeam | undefined {
+    return this.#teams.get(tunnelId);
   }
 
   /** @inheritdoc */
   isReserved(identity: Identity): boolean {
-    for (const claim of this.#binder.registry.claims()) {
+    for (const claim of this.binder.registry.claims()) {
       if (claim.identity.tunnelId === identity.tunnelId && !sameIdentity(claim.identity, identity)) {
         return true;
       }
@@ -222,28 +240,41 @@ export class TunnelServer implements ServerSessionHost {
   }
 
   /** @inheritdoc */
+  directPool(team: ClientTeam, poolSize: number): DirectPool {
+    const { maxDirectPool, maxStreams, openTimeoutMs } = this.limits;
+    return new DirectPool({
+      environment: this.environment,
+      maxIdle: Math.min(poolSize, maxDirectPool),
+      maxVisitors: maxStreams,
+      openTimeoutMs,
+      lackOfRoom: () => team.pick()?.lackOfRoom(),
+      pacers: () => team.pick()?.grant?.pacers,
+      ask: (count) => team.pick()?.session.send({ type: "direct_wanted", count }),
+      join: (options) => this.#splices.join(options),
+    });
+  }
+
+  /** @inheritdoc */
   joined(session: ServerSession): void {
     const tunnelId = session.identity?.tunnelId ?? "";
     const { remote } = session.session.connection;
     this.#connections.get(session)?.();
     this.#clients.add(session);
-    this.#sessions.set(tunnelId, session);
+    if (session.team !== undefined) this.#teams.set(tunnelId, session.team);
     this.counters.add("sessions_opened");
     this.#logger.info("Client {tunnelId} connected from {remote}", {
       tunnelId,
       remote: formatAddress(remote),
     });
     this.#emit({ type: "client_connected", tunnelId, remote });
-    if (session.namesServices || this.#sharedPort === undefined) return;
-    const holder = { target: (): VisitorTarget => ({ service: undefined, session }) };
-    this.#unnamed.set(session, holder);
-    this.#binder.shared.takeOrWait(holder);
+    if (!session.namesServices) this.#unnamed.joined(session);
   }
 
   /** @inheritdoc */
-  refused(session: ServerSession, status: HandshakeStatus): void {
+  refused(session: ServerSession, status: HandshakeStatus, reason?: string): void {
     const { remote } = session.session.connection;
     this.counters.add("handshakes_refused", { label: status });
+    if (reason !== undefined) this.#logger.warn("A client is not taken: {reason}", { reason });
     // One line with the bare address at its end, so that fail2ban and its kin can read it.
     this.#logger.warn("Refused handshake: {status} from {address}", { status, address: remote.hostname });
     this.#emit({ type: "client_refused", remote, reason: status });
@@ -256,17 +287,18 @@ export class TunnelServer implements ServerSessionHost {
     let refusal: string | undefined;
     if (this.#stopping !== undefined) refusal = "The server is stopping";
     // Its successor may have registered the name meanwhile.
-    else if (this.#sessions.get(tunnelId) !== session) refusal = "The client is leaving";
-    const { address, ...answer }: RegisterAnswer = refusal === undefined
-      ? await this.#binder.register(session, message)
+    else if (this.#teams.get(tunnelId) !== session.team) refusal = "The client is leaving";
+    const { place, ...answer }: RegisterAnswer = refusal === undefined
+      ? await this.binder.register(session, message)
       : { type: "register_ack", publicUrl: refusal, status: "quota_exceeded" };
-    if (address !== undefined) {
+    if (place !== undefined) {
       this.#logger.info("Service {service} of {tunnelId} is at {address}", {
         service,
         tunnelId,
-        address: formatAddress(address),
+        address: message.protocol === "http" ? place.publicUrl : formatAddress(place.address),
       });
-      this.#emit({ type: "service_registered", service, tunnelId, address });
+      const { address, publicUrl } = place;
+      this.#emit({ type: "service_registered", service, tunnelId, address, publicUrl });
     } else {
       this.counters.add("registrations_refused", { label: answer.status });
       this.#logger.warn("Refused service {service} of {tunnelId}: {reason}", {
@@ -280,10 +312,13 @@ export class TunnelServer implements ServerSessionHost {
   }
 
   /** @inheritdoc */
-  leaving(session: ServerSession): void {
-    if (!this.#forgetId(session)) return;
-    this.#binder.registry.release(session);
-    this.#leaveSharedPort(session);
+  leaving(session: ServerSession, returns = false): void {
+    const { team } = session;
+    if (team === undefined || !team.remove(session) || team.size > 0) return;
+    team.direct?.close();
+    if (!this.#forgetId(team)) return;
+    this.binder.registry[returns ? "orphan" : "release"](team);
+    this.#unnamed.left(session);
   }
 
   /** @inheritdoc */
@@ -291,35 +326,38 @@ export class TunnelServer implements ServerSessionHost {
     this.#connections.get(session)?.();
     this.#connections.delete(session);
     this.#group.ended(session.session);
-    const { identity } = session;
-    if (identity === undefined) return;
-    const { tunnelId } = identity;
+    const { team } = session;
+    if (team === undefined) return;
+    const { tunnelId } = team.identity;
     this.#clients.delete(session);
-    this.#forgetId(session);
-    this.#binder.registry.orphan(session);
-    this.#leaveSharedPort(session);
+    this.#unnamed.left(session);
+    if (team.remove(session) && team.size === 0) {
+      team.direct?.close();
+      this.#forgetId(team);
+      this.binder.registry.orphan(team);
+    }
     this.counters.add("sessions_closed", { label: end.code });
     this.#logger.info("Client {tunnelId} disconnected: {reason}", { tunnelId, reason: end.message });
     this.#emit({ type: "client_disconnected", tunnelId, reason: end.message });
   }
 
-  /** Frees the tunnel id of a session. @returns false when the session does not have it any more */
-  #forgetId(session: ServerSession): boolean {
-    const tunnelId = session.identity?.tunnelId ?? "";
-    return this.#sessions.get(tunnelId) === session && this.#sessions.delete(tunnelId);
+  /** Frees the tunnel id of a client. @returns false when that client does not have it any more */
+  #forgetId(team: ClientTeam): boolean {
+    const { tunnelId } = team.identity;
+    return this.#teams.get(tunnelId) === team && this.#teams.delete(tunnelId);
   }
 
-  #leaveSharedPort(session: ServerSession): void {
-    const holder = this.#unnamed.get(session);
-    if (holder !== undefined) this.#binder.shared.leave(holder);
-    this.#unnamed.delete(session);
+  #httpPorts(): HttpPorts | undefined {
+    const { http } = this.#options;
+    if (http === undefined) return undefined;
+    const ingress = this.#dependencies.httpIngress?.(this.environment, this.limits);
+    if (ingress === undefined) throw new TypeError("This server was made without what takes HTTP visitors");
+    return new HttpPorts(http, ingress);
   }
 
   /** A place among those that have not authenticated, held from before a TLS handshake until the token was checked. */
   #admit(remote: SocketAddress): (() => void) | undefined {
-    const leave = this.#stopping === undefined
-      ? this.#admission.enter(addressGroup(remote.hostname))
-      : undefined;
+    const leave = this.#stopping === undefined ? this.doorkeeper.enter(remote.hostname) : undefined;
     if (leave === undefined) this.counters.add("connections_refused", { label: "unauthenticated" });
     return leave;
   }
@@ -339,14 +377,19 @@ export class TunnelServer implements ServerSessionHost {
       if (identity === undefined) session.close("The server is stopping");
     }
     await this.#listener?.close();
-    this.#binder.registry.clear();
+    this.binder.registry.clear();
+    await this.#http?.close();
     await this.#sharedPort?.close();
-    const sessions = [...this.#connections.keys()];
-    await this.#group.stop(sessions.map(({ session }) => session), {
-      clock: this.environment.clock,
-      drainTimeoutMs: this.limits.drainTimeoutMs,
-      reason: "The server is stopping",
-    });
+    const sessions = [...this.#connections.keys()].map(({ session }) => session);
+    for (const { direct } of this.#teams.values()) direct?.close();
+    const { clock } = this.environment;
+    const { drainTimeoutMs } = this.limits;
+    await Promise.all([
+      this.#group.stop(sessions, { clock, drainTimeoutMs, reason: "The server is stopping" }),
+      this.#splices.stop({ clock, drainTimeoutMs }),
+    ]);
+    this.doorkeeper.grants.close();
+    await this.#dependencies.onStopped?.();
     this.#logger.info("Stopped");
   }
 

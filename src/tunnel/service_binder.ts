@@ -7,49 +7,41 @@ import { formatAddress } from "../format_address.ts";
 import { describeError, TunnelError } from "../errors.ts";
 import type { SocketAddress } from "../runtime/types.ts";
 import type { Register, RegisterAck, RegisterStatus } from "../wire/messages.ts";
+import { type HttpBinding, HttpRefusal, type HttpServices } from "./http_services.ts";
 import type { PortRange } from "./options.ts";
 import { isAllowed, portCandidates } from "./ports.ts";
-import type { ServerSession } from "./server_session.ts";
+import { commonPorts, rangeText, type ScopedService, scopeRefusal } from "./scope.ts";
+import type { ScopeOptions } from "./scope_options.ts";
+import type { ClientTeam, ServerSession } from "./server_session.ts";
 import { type Claim, type Identity, ServiceRegistry } from "./services.ts";
 import { SharedPort, type SharedPortHolder } from "./shared_port.ts";
+import type { BindPort, VisitorPort, VisitorTarget } from "./visitors.ts";
 import type { Clock } from "../clock.ts";
 
-/** A bound public port. */
-export interface VisitorPort {
-  readonly address: SocketAddress;
-  /** Takes no more visitors and frees the port; those that are there stay. */
-  close(): Promise<void>;
-}
-
-/** What a public port leads to. */
-export interface VisitorTarget {
-  /** Name of the service; undefined for a client that knows only one. */
-  readonly service: string | undefined;
-  /** The client that serves it. */
-  readonly session: ServerSession;
-}
-
-/** Binds a public port; visitors go where `target` says at the time, nowhere while it is undefined. */
-export type BindPort = (
-  address: SocketAddress,
-  target: () => VisitorTarget | undefined,
-) => Promise<VisitorPort>;
-
-/** How a service is reached: by a port of its own, or by the shared one. */
+/** How a service is reached: by a port of its own, by the shared one, or by host and path over HTTP. */
 export type Binding =
   | { readonly kind: "port"; readonly requestedPort: number; readonly port: VisitorPort }
-  | { readonly kind: "shared"; readonly holder: SharedPortHolder<VisitorTarget> };
+  | { readonly kind: "shared"; readonly holder: SharedPortHolder<VisitorTarget> }
+  | { readonly kind: "http"; readonly http: HttpBinding };
 
 /** A claimed service. */
-export type ServiceClaim = Claim<ServerSession, Binding>;
+export type ServiceClaim = Claim<ClientTeam, Binding>;
 
-/** The answer to a registration, and the address that was bound if it succeeded. */
-export type RegisterAnswer = RegisterAck & { readonly address?: SocketAddress };
+/** Where visitors of a service come in. */
+export interface ServicePlace {
+  readonly address: SocketAddress;
+  readonly publicUrl: string;
+}
+
+/** The answer to a registration, and where the service is if it succeeded. */
+export type RegisterAnswer = RegisterAck & { readonly place?: ServicePlace };
 
 /** Options of a {@linkcode ServiceBinder}. */
 export interface ServiceBinderOptions {
   readonly clock: Clock;
   readonly bindPort: BindPort;
+  /** Binds services over HTTP; undefined when the server has no port for them. */
+  readonly http?: HttpServices | undefined;
   readonly serviceHost: string;
   readonly publicHost: string | undefined;
   readonly allowPorts: readonly PortRange[];
@@ -77,10 +69,10 @@ const ORPHANS_PER_TOKEN = 2;
 /** Registers services and binds their ports. */
 export class ServiceBinder {
   /** Who has which name. */
-  readonly registry: ServiceRegistry<ServerSession, Binding>;
+  readonly registry: ServiceRegistry<ClientTeam, Binding>;
   /** Who has the shared port. */
   readonly shared = new SharedPort<VisitorTarget>();
-  readonly #options: ServiceBinderOptions;
+  #options: ServiceBinderOptions;
   #sharedAddress: SocketAddress | undefined;
 
   /** @param options What is allowed, and how ports are bound. */
@@ -94,6 +86,27 @@ export class ServiceBinder {
     });
   }
 
+  /** Takes other rules for registrations from now on. */
+  change(rules: Partial<Pick<ServiceBinderOptions, "publicHost" | "allowPorts" | "maxServices">>): void {
+    this.#options = { ...this.#options, ...rules };
+  }
+
+  /** What a claimed service is in terms of what a token permits. */
+  scopedService({ name, binding }: ServiceClaim): ScopedService {
+    if (binding?.kind === "http") return { name, kind: "http", hosts: binding.http.hosts };
+    return {
+      name,
+      kind: "tcp",
+      port: binding?.kind === "port" ? binding.port.address.port : this.#sharedAddress?.port,
+    };
+  }
+
+  /** Why a client that cannot name a service may not have the shared port: its tunnel id stands for the name. */
+  refusalOfUnnamed({ grant, identity }: ServerSession): string | undefined {
+    const port = this.#sharedAddress?.port;
+    return scopeRefusal(grant?.scope ?? {}, { name: identity?.tunnelId ?? "", kind: "tcp", port });
+  }
+
   /** The shared port is bound there. */
   sharedPortBound(address: SocketAddress): void {
     this.#sharedAddress = address;
@@ -105,17 +118,32 @@ export class ServiceBinder {
     message: Register,
   ): Promise<RegisterAnswer> {
     try {
-      const address = await this.#register(session, message);
-      const hostname = this.#options.publicHost ?? address.hostname;
-      const publicUrl = `tcp://${formatAddress({ hostname, port: address.port })}`;
-      return { type: "register_ack", publicUrl, status: "success", address };
+      const place = await this.#register(session, message);
+      return { type: "register_ack", publicUrl: place.publicUrl, status: "success", place };
     } catch (error) {
       const status = error instanceof Refusal ? error.status : "quota_exceeded";
       return { type: "register_ack", publicUrl: describeError(error), status };
     }
   }
 
-  async #register(session: ServerSession, message: Register): Promise<SocketAddress> {
+  /** Gives up a service of the client, which knows that it has it no longer. Visitors who are there stay. */
+  withdraw(team: ClientTeam, name: string): RegisterAck {
+    this.registry.releaseOne(name, team);
+    team.directServices.delete(name);
+    return { type: "register_ack", publicUrl: "", status: "success" };
+  }
+
+  /** Where visitors of a claimed service come in; undefined while it has no place. */
+  placeOf({ binding }: ServiceClaim): ServicePlace | undefined {
+    if (binding === undefined) return undefined;
+    if (binding.kind === "http") return binding.http;
+    const address = binding.kind === "port" ? binding.port.address : this.#sharedAddress;
+    if (address === undefined) return undefined;
+    const hostname = this.#options.publicHost ?? address.hostname;
+    return { address, publicUrl: `tcp://${formatAddress({ hostname, port: address.port })}` };
+  }
+
+  async #register(session: ServerSession, message: Register): Promise<ServicePlace> {
     const { serviceName: name, protocol, metadata } = message;
     if (!SERVICE_NAME.test(name)) {
       throw new Refusal(
@@ -123,29 +151,57 @@ export class ServiceBinder {
         `Service name ${JSON.stringify(name)} is not 1 to 63 of A-Z a-z 0-9 . _ -`,
       );
     }
-    if (protocol !== "tcp") {
+    if (protocol !== "tcp" && protocol !== "http") {
       throw new Refusal("invalid_service_name", `Services of kind ${protocol} are not served`);
     }
-    const requested = parsePort(metadata.get("remote_port"));
+    const requested = protocol === "http" ? undefined : parsePort(metadata.get("remote_port"));
     this.#checkAllowed(requested);
-    const identity = session.identity;
-    if (identity === undefined) throw new TypeError("A session registers after its handshake");
+    const { team, grant } = session;
+    if (team === undefined) throw new TypeError("A session registers after its handshake");
+    const scope = grant?.scope ?? {};
+    const port = protocol === "http" ? undefined : requested ?? this.#sharedAddress?.port;
+    refuseOutside(scope, { name, kind: protocol, port: port === 0 ? undefined : port });
+    const { identity } = team;
     if (this.registry.lookup(name) === undefined) this.#makeRoom(identity);
-    const claim = this.registry.claim(name, identity, session);
+    const claim = this.registry.claim(name, identity, team);
     if (claim === undefined) {
       throw new Refusal("service_name_taken", `Service name ${name} belongs to another client`);
     }
     try {
-      return requested === undefined ? this.#bindShared(claim) : await this.#bindOwn(claim, requested);
+      if (protocol === "http") this.#bindHttp(claim, metadata, scope);
+      else if (requested === undefined) this.#bindShared(claim);
+      else await this.#bindOwn(claim, requested, commonPorts(this.#options.allowPorts, scope.ports));
+      if (isDirect(message) && team.direct !== undefined) team.directServices.add(name);
+      else team.directServices.delete(name);
+      const place = this.placeOf(claim);
+      if (place === undefined) throw new TunnelError("CLOSED", `Service ${name} was given up meanwhile`);
+      return place;
     } catch (error) {
-      this.registry.releaseOne(name, session);
+      this.registry.releaseOne(name, team);
       throw error;
+    }
+  }
+
+  #bindHttp(claim: ServiceClaim, metadata: Register["metadata"], scope: ScopeOptions): void {
+    const { http } = this.#options;
+    if (http === undefined) throw new Refusal("quota_exceeded", "The server has no port for HTTP services");
+    if (claim.binding?.kind !== "http") void this.#unbind(claim);
+    const { name, identity, binding } = claim;
+    const before = binding?.kind === "http" ? binding.http : undefined;
+    claim.binding = undefined;
+    try {
+      const target = (): VisitorTarget | undefined => targetOf(claim);
+      const permit = (hosts: readonly string[]): void => refuseOutside(scope, { name, kind: "http", hosts });
+      claim.binding = { kind: "http", http: http.bind({ name, identity, metadata, target, permit }, before) };
+    } catch (error) {
+      if (!(error instanceof HttpRefusal)) throw error;
+      throw new Refusal(error.taken ? "service_name_taken" : "quota_exceeded", error.message);
     }
   }
 
   #checkAllowed(port: number | undefined): void {
     if (port === undefined || port === 0 || isAllowed(port, this.#options.allowPorts)) return;
-    const allowed = this.#options.allowPorts.map(({ from, to }) => from === to ? `${from}` : `${from}-${to}`);
+    const allowed = this.#options.allowPorts.map(rangeText);
     throw new Refusal(
       "quota_exceeded",
       `Port ${port} is not allowed by the server, which allows ${allowed.join(", ")}`,
@@ -159,47 +215,43 @@ export class ServiceBinder {
     throw new Refusal("quota_exceeded", `The server allows ${maxServices} services for one client`);
   }
 
-  #bindShared(claim: ServiceClaim): SocketAddress {
+  #bindShared(claim: ServiceClaim): void {
     if (this.#sharedAddress === undefined) {
       throw new Refusal(
         "quota_exceeded",
         "The server has no shared port; ask for a remote port, 0 lets the server pick",
       );
     }
-    if (claim.binding?.kind === "port") {
-      void claim.binding.port.close();
-      claim.binding = undefined;
-    }
+    if (claim.binding?.kind !== "shared") void this.#unbind(claim);
     claim.binding ??= { kind: "shared", holder: { target: () => targetOf(claim) } };
-    if (!this.shared.take(claim.binding.holder)) {
+    if (claim.binding.kind === "shared" && !this.shared.take(claim.binding.holder)) {
       throw new Refusal("service_name_taken", "The server's shared port serves another service");
     }
-    return this.#sharedAddress;
   }
 
-  async #bindOwn(claim: ServiceClaim, requested: number): Promise<SocketAddress> {
+  async #bindOwn(claim: ServiceClaim, requested: number, allowed: readonly PortRange[]): Promise<void> {
     const bound = claim.binding;
     if (
-      bound?.kind === "port" && (requested === bound.requestedPort || requested === bound.port.address.port)
+      bound?.kind === "port" &&
+      (requested === bound.requestedPort || requested === bound.port.address.port) &&
+      isAllowed(bound.port.address.port, allowed)
     ) {
-      return bound.port.address;
+      return;
     }
-    if (bound !== undefined) await this.#unbind(bound);
-    claim.binding = undefined;
-    const port = await this.#listen(claim, requested);
+    await this.#unbind(claim);
+    const port = await this.#listen(claim, requested, allowed);
     if (this.registry.lookup(claim.name) !== claim) { // Given up meanwhile.
       await port.close();
       throw new TunnelError("CLOSED", `Service ${claim.name} was given up while its port was being bound`);
     }
     claim.binding = { kind: "port", requestedPort: requested, port };
-    return port.address;
   }
 
-  async #listen(claim: ServiceClaim, requested: number): Promise<VisitorPort> {
-    const { serviceHost: hostname, allowPorts, bindPort } = this.#options;
+  async #listen(claim: ServiceClaim, requested: number, allowed: readonly PortRange[]): Promise<VisitorPort> {
+    const { serviceHost: hostname, bindPort } = this.#options;
     const target = (): VisitorTarget | undefined => targetOf(claim);
     let failure: unknown = new Refusal("quota_exceeded", "The server allows no ports");
-    for (const port of requested === 0 ? portCandidates(allowPorts) : [requested]) {
+    for (const port of requested === 0 ? portCandidates(allowed) : [requested]) {
       try {
         return await bindPort({ hostname, port }, target);
       } catch (error) {
@@ -210,20 +262,45 @@ export class ServiceBinder {
   }
 
   #released(claim: ServiceClaim): void {
-    const { binding } = claim;
-    claim.binding = undefined;
-    if (binding !== undefined) void this.#unbind(binding);
+    void this.#unbind(claim);
     this.#options.onReleased(claim);
   }
 
-  async #unbind(binding: Binding): Promise<void> {
-    if (binding.kind === "port") await binding.port.close();
-    else this.shared.leave(binding.holder);
+  /** Frees what is bound for a claim. The claim has no binding from the call on. */
+  async #unbind(claim: ServiceClaim): Promise<void> {
+    const { binding } = claim;
+    claim.binding = undefined;
+    if (binding?.kind === "port") await binding.port.close();
+    else if (binding?.kind === "shared") this.shared.leave(binding.holder);
+    else if (binding?.kind === "http") this.#options.http?.release(binding.http);
   }
 }
 
+/** @throws {Refusal} for a service that is not permitted */
+function refuseOutside(scope: ScopeOptions, service: ScopedService): void {
+  const refusal = scopeRefusal(scope, service);
+  if (refusal !== undefined) throw new Refusal("quota_exceeded", refusal);
+}
+
 function targetOf(claim: ServiceClaim): VisitorTarget | undefined {
-  return claim.owner === undefined ? undefined : { service: claim.name, session: claim.owner };
+  const { name, owner } = claim;
+  const session = owner?.pick();
+  if (session === undefined) return undefined;
+  return {
+    service: name,
+    session,
+    direct: owner?.directServices.has(name) === true ? owner.direct : undefined,
+  };
+}
+
+/** Requests over HTTP are streams in any case. @throws {Refusal} for a mode that does not exist */
+function isDirect({ protocol, metadata }: Register): boolean {
+  const mode = metadata.get("mode") ?? "multiplexed";
+  if (mode === "multiplexed" || (mode === "direct" && protocol === "tcp")) return mode === "direct";
+  throw new Refusal(
+    "quota_exceeded",
+    `Mode ${JSON.stringify(mode)} is not one for services of kind ${protocol}`,
+  );
 }
 
 function parsePort(text: string | undefined): number | undefined {

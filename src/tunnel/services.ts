@@ -111,6 +111,18 @@ export class ServiceRegistry<Owner, Binding> {
     for (const claim of this.#owned(owner)) this.#remove(claim);
   }
 
+  /** Gives up every claim of the clients of one token. */
+  releaseToken(tokenName: string): void {
+    for (const claim of [...this.#claims.values()]) {
+      if (claim.identity.tokenName === tokenName) this.#remove(claim);
+    }
+  }
+
+  /** Gives up a claim, whoever has it. */
+  releaseClaim(claim: Claim<Owner, Binding>): void {
+    if (this.#claims.get(claim.name) === claim) this.#remove(claim);
+  }
+
   /** Gives up one claim, if `owner` still has it. */
   releaseOne(name: string, owner: Owner): void {
     const claim = this.#claims.get(name);

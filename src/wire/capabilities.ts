@@ -21,6 +21,10 @@ export interface Capabilities {
   readonly group: GroupPlace | undefined;
   /** What it says about connections that carry one visitor each; undefined when it does not know them. */
   readonly direct: DirectTerms | undefined;
+  /** Whether it knows how to take a service back. */
+  readonly withdraw: boolean;
+  /** What it says about proving to have a key; undefined when it does not. */
+  readonly key: KeyTerms | undefined;
 }
 
 /** One of several parallel connections. */
@@ -42,6 +46,21 @@ export type DirectTerms =
     readonly session: string;
   };
 
+/** A client says which key it has, the server asks for a proof, and the client gives it. */
+export type KeyTerms =
+  | {
+    /** Names the key: 32 lower-case hexadecimal digits. */
+    readonly id: string;
+  }
+  | {
+    /** Drawn at random: 32 lower-case hexadecimal digits. */
+    readonly nonce: string;
+  }
+  | {
+    /** The beginning of the fingerprint of the server's key, 32 lower-case hexadecimal digits; "none" without TLS. */
+    readonly tls: string;
+  };
+
 /** What {@linkcode formatCapabilities} takes. */
 export interface FormatCapabilitiesOptions {
   /** See {@linkcode Capabilities}. */
@@ -54,6 +73,10 @@ export interface FormatCapabilitiesOptions {
   readonly group?: GroupPlace | undefined;
   /** See {@linkcode Capabilities}. @default undefined */
   readonly direct?: DirectTerms | undefined;
+  /** See {@linkcode Capabilities}. @default false */
+  readonly withdraw?: boolean;
+  /** See {@linkcode Capabilities}. @default undefined */
+  readonly key?: KeyTerms | undefined;
 }
 
 /** Smallest initial window in bytes. Less would spend more on window updates than on payload. */
@@ -68,11 +91,14 @@ const SERVICES = "ferrotunnel.services/1";
 const INSTANCE = "ferrotunnel.instance/1";
 const GROUP = "ferrotunnel.group/1";
 const DIRECT = "ferrotunnel.direct/1";
+const WITHDRAW = "ferrotunnel.withdraw/1";
+const KEY = "ferrotunnel.key/1";
 /** The largest legal window has ten digits, so the number is exact. */
 const WINDOW_PARAMETER = /^window=([1-9][0-9]{3,9})$/;
 const INSTANCE_PARAMETER = /^id=([0-9a-f]{32})$/;
 const GROUP_PARAMETERS = /^member=(0|[1-9][0-9]?);of=([1-9][0-9]?)$/;
 const POOL_PARAMETER = /^pool=([1-9][0-9]{0,2})$/;
+const KEY_PARAMETER = /^(?:(id|nonce|tls)=([0-9a-f]{32})|tls=(none))$/;
 const SESSION_PARAMETER = /^session=([0-9a-f]{32})$/;
 
 /**
@@ -91,7 +117,7 @@ const SESSION_PARAMETER = /^session=([0-9a-f]{32})$/;
  * ```
  */
 export function formatCapabilities(options: FormatCapabilitiesOptions): string[] {
-  const { window, services, instance, group, direct } = options;
+  const { window, services, instance, group, direct, withdraw, key } = options;
   const list = ["basic", "tcp"];
   if (window !== undefined) {
     if (!Number.isInteger(window) || !isWindow(window)) {
@@ -121,6 +147,13 @@ export function formatCapabilities(options: FormatCapabilitiesOptions): string[]
     if (parseDirect(parameter) === undefined) throw new RangeError(`Cannot name a direct ${parameter}`);
     list.push(`${DIRECT};${parameter}`);
   }
+  if (withdraw === true) list.push(WITHDRAW);
+  if (key !== undefined) {
+    const [[name, value] = ["", ""]] = Object.entries(key);
+    const parameter = `${name}=${value}`;
+    if (parseKey(parameter) === undefined) throw new TypeError(`Cannot name a key's ${parameter}`);
+    list.push(`${KEY};${parameter}`);
+  }
   return list;
 }
 
@@ -135,7 +168,7 @@ export function formatCapabilities(options: FormatCapabilitiesOptions): string[]
  * import { parseCapabilities } from "./capabilities.ts";
  *
  * console.log(parseCapabilities(["basic", "ferrotunnel.streams/1;window=65536"]));
- * // { window: 65536, services: false, instance: undefined, group: undefined, direct: undefined }
+ * // { window: 65536, services: false, withdraw: false, and everything else undefined }
  * ```
  */
 export function parseCapabilities(list: readonly string[]): Capabilities {
@@ -144,6 +177,8 @@ export function parseCapabilities(list: readonly string[]): Capabilities {
   let instance: string | undefined;
   let group: GroupPlace | undefined;
   let direct: DirectTerms | undefined;
+  let withdraw = false;
+  let key: KeyTerms | undefined;
   for (const capability of list) {
     const semicolon = capability.indexOf(";");
     const name = semicolon < 0 ? capability : capability.slice(0, semicolon);
@@ -167,9 +202,16 @@ export function parseCapabilities(list: readonly string[]): Capabilities {
       const value = parseDirect(parameter);
       if (direct !== undefined || value === undefined) malformed(capability);
       direct = value;
+    } else if (name === WITHDRAW) {
+      if (withdraw || semicolon >= 0) malformed(capability);
+      withdraw = true;
+    } else if (name === KEY) {
+      const value = parseKey(parameter);
+      if (key !== undefined || value === undefined) malformed(capability);
+      key = value;
     }
   }
-  return { window, services, instance, group, direct };
+  return { window, services, instance, group, direct, withdraw, key };
 }
 
 function parseGroup(parameters: string): GroupPlace | undefined {
@@ -184,6 +226,14 @@ function parseDirect(parameter: string): DirectTerms | undefined {
   if (pool !== undefined) return { pool: Number(pool) };
   const session = SESSION_PARAMETER.exec(parameter)?.[1];
   return session === undefined ? undefined : { session };
+}
+
+function parseKey(parameter: string): KeyTerms | undefined {
+  const [, name, value = "", none] = KEY_PARAMETER.exec(parameter) ?? [];
+  if (none !== undefined) return { tls: none };
+  if (name === "id") return { id: value };
+  if (name === "nonce") return { nonce: value };
+  return name === "tls" ? { tls: value } : undefined;
 }
 
 /** False for NaN. */

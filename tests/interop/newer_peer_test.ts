@@ -19,8 +19,8 @@ const UNKNOWN_CAPABILITIES = [
   "ferrotunnel.instance/0;id=x",
   "Ferrotunnel.Streams/1;window=65536",
 ];
-/** Twelve messages are known; 250 is the last index of one byte. */
-const UNKNOWN_MESSAGES = [12, 13, 100, 250];
+/** Thirteen messages are known, one of them an extension; 250 is the last index of one byte. */
+const UNKNOWN_MESSAGES = [13, 14, 100, 250];
 
 /** A control frame with a message of that index and a body of four bytes. */
 function unknownMessage(index: number): Uint8Array {

@@ -133,6 +133,8 @@ export interface WorldOptions extends MemoryLinkOptions {
   readonly beats?: boolean;
   /** Bytes that all sessions of one side may keep. @default as the limits of a server say */
   readonly processBufferBytes?: number;
+  /** The first id of a stream that the server opens. @default 2 */
+  readonly firstStreamId?: number;
 }
 
 /** Two sessions that are established, and the link between them. */
@@ -162,6 +164,9 @@ export function makeWorld(options: WorldOptions = {}): World {
       counters: new Counters(),
       pool: new BufferPool({ keepBytes: 1 << 24 }),
       memory: new MemoryBudget(options.processBufferBytes ?? DEFAULT_SERVER_LIMITS.processBufferBytes),
+      ...(role === "client" || options.firstStreamId === undefined
+        ? {}
+        : { firstStreamId: options.firstStreamId }),
     };
     const session = new Session(link.ends[index], owner, { role, limits: bothLimits[role], environment });
     const open = (opened: Partial<OpenStreamOptions> = {}): Driver =>

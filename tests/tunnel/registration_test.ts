@@ -121,11 +121,11 @@ test("Service names are 1 to 63 letters, digits, dots, underscores and hyphens",
   }
 });
 
-test("Only TCP services and well-formed ports are registered", async () => {
+test("Only services over TCP and HTTP and well-formed ports are registered", async () => {
   await using world = new World();
   const { port } = await world.server();
   const puppet = await joined(world, port);
-  for (const protocol of PROTOCOLS.filter((protocol) => protocol !== "tcp")) {
+  for (const protocol of PROTOCOLS.filter((protocol) => protocol !== "tcp" && protocol !== "http")) {
     const metadata = new Map([["remote_port", "0"]]);
     puppet.send({ type: "register", serviceName: "one", protocol, metadata });
     assert.equal((await puppet.expect("register_ack")).status, "invalid_service_name", protocol);

@@ -26,7 +26,9 @@ test("The status of a server and of a client tells what they are doing and survi
   await until(() => client.status().rttMs !== undefined && server.status().clients[0]?.rttMs !== undefined);
 
   const status = server.status();
-  assert.deepEqual(JSON.parse(JSON.stringify(status)), status);
+  const { httpAddress, httpsAddress, ...shown } = status;
+  assert.deepEqual([httpAddress, httpsAddress], [undefined, undefined]);
+  assert.deepEqual(JSON.parse(JSON.stringify(status)), shown);
   assert.equal(status.address, `127.0.0.1:${port}`);
   assert.equal(status.sharedAddress, formatAddress(server.tcpAddress ?? { hostname: "", port: 0 }));
   assert.equal(status.stopping, false);
@@ -39,29 +41,36 @@ test("The status of a server and of a client tells what they are doing and survi
     tunnelId: "home",
     token: "first",
     remote: "",
+    member: 0,
     connectedForMs: 0,
     streams: 1,
     bufferedBytes: 0,
     rttMs: 0,
     extended: true,
+    direct: { idle: 0, visitors: 0 },
   });
+  const kind = { kind: "tcp", mode: "multiplexed", tunnelId: "home", online: true, hosts: [], paths: [] };
+  const ownAddress = `127.0.0.1:${ownPort}`;
   assert.deepEqual(status.services, [
-    { name: "own", tunnelId: "home", online: true, address: `127.0.0.1:${ownPort}` },
-    { name: "shared", tunnelId: "home", online: true, address: status.sharedAddress },
+    { ...kind, name: "own", address: ownAddress, publicUrl: `tcp://${ownAddress}` },
+    { ...kind, name: "shared", address: status.sharedAddress, publicUrl: `tcp://${status.sharedAddress}` },
   ]);
 
-  const { rttMs, ...rest } = client.status();
+  const { rttMs, connections, ...rest } = client.status();
   assert.ok(rttMs !== undefined && rttMs >= 0);
+  assert.deepEqual(connections, [{ member: 0, connected: true, streams: 1, bufferedBytes: 0, rttMs }]);
   const local = `127.0.0.1:${echo.port}`;
   const error = states[2]?.error;
   assert.deepEqual(JSON.parse(JSON.stringify(rest)), {
     role: "client",
     server: `127.0.0.1:${port}`,
+    servers: [`127.0.0.1:${port}`],
     tunnelId: "home",
     connected: true,
     stopping: false,
     streams: 1,
     bufferedBytes: 0,
+    direct: { idle: 0, visitors: 0 },
     services: [
       { name: "own", local, publicUrl: `tcp://127.0.0.1:${ownPort}` },
       { name: "shared", local, publicUrl: `tcp://${status.sharedAddress}` },

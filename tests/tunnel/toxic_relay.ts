@@ -38,8 +38,16 @@ export class ToxicRelay {
   }
 
   /** Closes every connection there is; new ones are relayed. */
-  async cut(): Promise<void> {
-    const pairs = [...this.#pairs];
+  cut(): Promise<void> {
+    return this.#cut([...this.#pairs]);
+  }
+
+  /** Closes the connection that came first of those there are. */
+  cutOldest(): Promise<void> {
+    return this.#cut([...this.#pairs].slice(0, 1));
+  }
+
+  async #cut(pairs: readonly Pair[]): Promise<void> {
     const closed = pairs.flatMap(({ near, far }) => [closedOf(near), closedOf(far)]);
     for (const { near, far } of pairs) {
       near.destroy();

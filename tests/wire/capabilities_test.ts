@@ -22,6 +22,8 @@ const NONE = {
   instance: undefined,
   group: undefined,
   direct: undefined,
+  withdraw: false,
+  key: undefined,
 };
 
 test("formatCapabilities() names basic and tcp first, then exactly what is asked for", () => {
@@ -62,7 +64,12 @@ test("parseCapabilities() finds what formatCapabilities() named, among strangers
   );
   const pool = fc.integer({ min: 1, max: MAX_DIRECT_POOL }).map((pool) => ({ pool }));
   const direct = fc.option(fc.oneof(pool, hex.map((session) => ({ session }))), { nil: undefined });
-  const all = fc.record({ window, services: fc.boolean(), instance, group, direct }, {
+  const id = hex.map((id) => ({ id }));
+  const nonce = hex.map((nonce) => ({ nonce }));
+  const tls = fc.oneof(hex, fc.constant("none")).map((tls) => ({ tls }));
+  const key = fc.option(fc.oneof(id, nonce, tls), { nil: undefined });
+  const withdraw = fc.boolean();
+  const all = fc.record({ window, services: fc.boolean(), instance, group, direct, withdraw, key }, {
     noNullPrototype: true,
   });
   fc.assert(fc.property(all, strangers, (expected, others) => {
@@ -192,6 +199,8 @@ test("The longest capabilities fit into a handshake", () => {
     instance: INSTANCE,
     group: { member: MAX_GROUP_SIZE - 1, of: MAX_GROUP_SIZE },
     direct: { session: INSTANCE },
+    withdraw: true,
+    key: { nonce: INSTANCE },
   });
   encodeControl({
     type: "handshake",
@@ -201,4 +210,36 @@ test("The longest capabilities fit into a handshake", () => {
     maxVersion: 1,
     capabilities,
   });
+});
+
+test("The parameter of a key is an id, a nonce or a fingerprint of 32 digits, and of no other form", () => {
+  for (const parameter of [`id=${INSTANCE}`, `nonce=${INSTANCE}`, `tls=${INSTANCE}`, "tls=none"]) {
+    const [name = "", value = ""] = parameter.split("=");
+    assert.deepEqual(parseCapabilities([`ferrotunnel.key/1;${parameter}`]).key, { [name]: value });
+  }
+  const wrong = [
+    "",
+    "id=",
+    "id=none",
+    "nonce=none",
+    `id=${INSTANCE}0`,
+    `ID=${INSTANCE}`,
+    `id=${INSTANCE};x=1`,
+  ];
+  for (const parameter of wrong) {
+    assert.equal(
+      ruleOf(() => parseCapabilities([`ferrotunnel.key/1;${parameter}`])),
+      "bad_capability",
+      parameter,
+    );
+  }
+  assert.equal(ruleOf(() => parseCapabilities(["ferrotunnel.withdraw/1;"])), "bad_capability");
+  const twice = ["ferrotunnel.withdraw/1", "ferrotunnel.withdraw/1"];
+  assert.equal(ruleOf(() => parseCapabilities(twice)), "bad_capability");
+  const keys = ["ferrotunnel.key/1;tls=none", "ferrotunnel.key/1;tls=none"];
+  assert.equal(ruleOf(() => parseCapabilities(keys)), "bad_capability");
+  assert.throws(
+    () => formatCapabilities({ window: undefined, services: false, key: { id: "1" } }),
+    TypeError,
+  );
 });

@@ -69,6 +69,8 @@ test("The capabilities in the protocol document are what the program names and u
     instance: "00112233445566778899aabbccddeeff",
     group: { member: 1, of: 4 },
     direct: { pool: 8 },
+    withdraw: true,
+    key: { id: "00112233445566778899aabbccddeeff" },
   });
   assert.deepEqual(formatCapabilities(capabilities), block.lines);
 });

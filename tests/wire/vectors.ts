@@ -7,6 +7,7 @@
  */
 import type { GoAwayCode } from "../../src/wire/frame.ts";
 import type { ControlMessage } from "../../src/wire/messages.ts";
+import { KEY_VECTORS } from "./vectors_key.ts";
 import { SESSION_VECTORS } from "./vectors_session.ts";
 import { STREAM_VECTORS } from "./vectors_stream.ts";
 
@@ -43,7 +44,11 @@ export function toHex(bytes: Uint8Array): string {
 }
 
 /** Every message, every enum value, options present and absent, and varints at their boundaries. */
-export const CONTROL_VECTORS: readonly ControlVector[] = [...SESSION_VECTORS, ...STREAM_VECTORS];
+export const CONTROL_VECTORS: readonly ControlVector[] = [
+  ...SESSION_VECTORS,
+  ...STREAM_VECTORS,
+  ...KEY_VECTORS,
+];
 
 /** Data, window update and go-away frames. */
 export const FRAME_VECTORS: readonly FrameVector[] = [

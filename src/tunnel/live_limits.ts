@@ -1,0 +1,25 @@
+/**
+ * Which limits of a server can change while it runs.
+ *
+ * @module
+ */
+import type { ServerLimits } from "./options.ts";
+
+/** Limits that count only from a restart on. */
+export const RESTART_LIMITS: ReadonlySet<keyof ServerLimits> = new Set<keyof ServerLimits>([
+  "processBufferBytes",
+  "reclaimGraceMs",
+  "httpHeadTimeoutMs",
+  "httpBodyIdleTimeoutMs",
+  "httpResponseTimeoutMs",
+  "httpKeepAliveMs",
+  "httpIdleOriginMs",
+  "httpMaxIdleOrigins",
+  "httpMaxRequests",
+  "httpMaxStreams",
+  "httpMaxHeadBytes",
+  "httpMaxHeaders",
+  "httpMaxTargetBytes",
+  "httpMaxBodyBytes",
+  "pluginTimeoutMs",
+]);

@@ -33,17 +33,54 @@ export type { ServiceState } from "./src/tunnel/client.ts";
 export type { ClientEvent, ServerEvent } from "./src/tunnel/events.ts";
 export type { ClientStatus, ServerStatus } from "./src/tunnel/status.ts";
 export {
+  type CertificateOptions,
   type ClientLimits,
   type ClientOptions,
   DEFAULT_CLIENT_LIMITS,
   DEFAULT_SERVER_LIMITS,
+  type HeaderRules,
+  type HstsOptions,
+  type HttpServerOptions,
+  type HttpServiceOptions,
+  type HttpServicePolicy,
+  type HttpsOptions,
   type Limits,
   type PortRange,
+  SERVER_ORDERS,
   type ServerLimits,
   type ServerOptions,
+  type ServerOrder,
+  SERVICE_MODES,
+  type ServiceBase,
+  type ServiceMode,
   type ServiceOptions,
+  type TcpServiceOptions,
+  type TlsFiles,
   type TokenOptions,
 } from "./src/tunnel/options.ts";
+export { HeaderList } from "./src/http/header_list.ts";
+export type { HeaderField } from "./src/http/types.ts";
+export { basicAuth, type BasicAuthOptions } from "./src/plugins/basic.ts";
+export { circuitBreaker, type CircuitBreakerOptions } from "./src/plugins/breaker.ts";
+export { type HeaderEdits, headers, type HeadersOptions } from "./src/plugins/headers.ts";
+export { ipFilter, type IpFilterOptions } from "./src/plugins/ip.ts";
+export { requestLog, type RequestLogOptions } from "./src/plugins/log.ts";
+export { modulePlugin, type ModulePluginOptions, type PluginModule } from "./src/plugins/module.ts";
+export { hashPassword, type ScryptCost } from "./src/plugins/password.ts";
+export { rateLimit, type RateLimitOptions } from "./src/plugins/rate_limit.ts";
+export { tokenAuth, type TokenAuthOptions } from "./src/plugins/token.ts";
+export type {
+  BodyTransform,
+  Plugin,
+  PluginAnswer,
+  PluginContext,
+  PluginFactory,
+  PluginRequest,
+  PluginResponse,
+  RequestOutcome,
+  RequestVerdict,
+  ResponseVerdict,
+} from "./src/plugins/types.ts";
 export { ProtocolError, TunnelError, type TunnelErrorCode, type TunnelErrorOptions } from "./src/errors.ts";
 export { type CounterName, COUNTERS, Counters } from "./src/observe/counters.ts";
 export { type CancelTimer, type Clock, systemClock } from "./src/clock.ts";
@@ -52,6 +89,7 @@ export type {
   Connection,
   ConnectionHandler,
   ConnectOptions,
+  ConnectTlsOptions,
   Listener,
   ListenOptions,
   Runtime,

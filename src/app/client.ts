@@ -9,6 +9,7 @@ import type { Counters } from "../observe/counters.ts";
 import { runtime as currentRuntime } from "../runtime/mod.ts";
 import type { Runtime } from "../runtime/types.ts";
 import { type ServiceState, TunnelClient } from "../tunnel/client.ts";
+import type { ReadTlsFiles } from "../tunnel/dialler.ts";
 import type { ClientEvent } from "../tunnel/events.ts";
 import type { ClientOptions } from "../tunnel/options.ts";
 import type { ClientStatus } from "../tunnel/status.ts";
@@ -27,6 +28,11 @@ export interface StartClientOptions {
   readonly onEvent?: (event: ClientEvent) => void;
   /** A number from 0 to 1, for the jitter between attempts to connect. @default Math.random */
   readonly random?: () => number;
+  /**
+   * Reads the TLS files before a dial, at most once a second. When that fails, or they cannot be used, the former ones stay.
+   * @default they stay as they are in the options
+   */
+  readonly readTls?: ReadTlsFiles;
 }
 
 /** A client that is running. */
@@ -44,6 +50,14 @@ export interface RunningClient {
   readonly tunnelId: string;
   /** Counts of what happened. */
   readonly counters: Counters;
+  /**
+   * Shows these services from now on, in place of those it has. Visitors of services that stay as they are notice nothing, and
+   * those of one that is gone may stay until they leave. Resolves when the server has answered, or at once without a
+   * connection.
+   *
+   * @throws {TypeError} for services that cannot be shown; then nothing has changed
+   */
+  reload(changes: Pick<ClientOptions, "services">): Promise<void>;
   /** What the client is doing, as plain values that JSON can carry. */
   status(): ClientStatus;
   /**
@@ -59,7 +73,7 @@ export interface RunningClient {
  * @param options What it is told.
  * @param dependencies Logger, clock, counters and who is told of events; each has a default.
  * @returns the client; await its `ready` to know where the services are
- * @throws {TypeError} for options that cannot be used
+ * @throws {TypeError} for options that cannot be used, among them `skipVerify` for a server that is not on this machine
  *
  * @example
  * ```ts

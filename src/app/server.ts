@@ -3,15 +3,25 @@
  *
  * @module
  */
+import { HttpIngress } from "../ingress/http/ingress.ts";
 import { TcpIngress } from "../ingress/tcp.ts";
-import type { Clock } from "../clock.ts";
+import { type Clock, systemClock } from "../clock.ts";
 import { type Logger, loggerOrDefault } from "../log.ts";
-import type { Counters } from "../observe/counters.ts";
+import { Counters } from "../observe/counters.ts";
+import { closePlugins, createPlugins } from "../plugins/create_plugins.ts";
+import { PluginRegistry } from "../plugins/registry.ts";
 import { runtime as currentRuntime } from "../runtime/mod.ts";
 import type { Runtime, SocketAddress } from "../runtime/types.ts";
 import type { ServerEvent } from "../tunnel/events.ts";
-import type { ServerOptions } from "../tunnel/options.ts";
+import {
+  type CertificateOptions,
+  DEFAULT_SERVER_LIMITS,
+  type ServerOptions,
+  type TlsFiles,
+} from "../tunnel/options.ts";
 import { TunnelServer } from "../tunnel/server.ts";
+import type { ServerChanges } from "../tunnel/server_reload.ts";
+import { withIdentity } from "./own_identity.ts";
 import type { ServerStatus } from "../tunnel/status.ts";
 
 /** What a program can hand to {@linkcode startServer}. */
@@ -34,6 +44,35 @@ export interface RunningServer {
   readonly address: SocketAddress;
   /** The shared public port, with the real port, if there is one. */
   readonly tcpAddress: SocketAddress | undefined;
+  /** The port for visitors over HTTP, with the real port, if there is one. */
+  readonly httpAddress: SocketAddress | undefined;
+  /** The port for visitors over HTTPS, with the real port, if there is one. */
+  readonly httpsAddress: SocketAddress | undefined;
+  /**
+   * Takes other certificates for visitors over HTTPS, from the next handshake on; connections go on with what they have.
+   * Without HTTPS it does nothing.
+   *
+   * @throws {TunnelError} `CONFIG` for one that cannot be used; then nothing has changed
+   */
+  setCertificates(certificates: readonly CertificateOptions[]): void;
+  /** Fingerprint of the key by which clients know the server, for them to pin; undefined without TLS. */
+  readonly fingerprint: string | undefined;
+  /**
+   * Takes other TLS files for clients, from the next handshake on; connections go on with what they have. What is left out
+   * stays as it is.
+   *
+   * @throws {TunnelError} `CONFIG` for files that cannot be used; then nothing has changed
+   * @throws {TypeError} for a server without TLS, and for `ca` when it had none
+   */
+  setTls(files: TlsFiles): void;
+  /**
+   * Takes other tokens, keys, allowed ports, public host and limits while it runs, in place of those it has. Clients whose
+   * token or key is gone, or permits less than they have, are told so and disconnected; everybody else notices nothing.
+   * Limits of HTTP, `processBufferBytes` and `reclaimGraceMs` stay as they are; those of sessions count for new ones.
+   *
+   * @throws {TypeError} for tokens and keys that cannot be used; then nothing has changed
+   */
+  reload(changes: ServerChanges): void;
   /** Whether clients are taken. */
   readonly ready: boolean;
   /** Counts of what happened. */
@@ -53,8 +92,8 @@ export interface RunningServer {
  * @param options What it is told.
  * @param dependencies Logger, clock, counters and who is told of events; each has a default.
  * @returns the server, with its ports bound
- * @throws {TunnelError} `BIND` when a port cannot be bound
- * @throws {TypeError} for tokens that cannot be used
+ * @throws {TunnelError} `BIND` when a port cannot be bound; `CONFIG` when a plugin cannot be made, or a TLS key not be kept
+ * @throws {TypeError} for tokens or HTTP options that cannot be used
  *
  * @example
  * ```ts
@@ -74,15 +113,52 @@ export async function startServer(
 ): Promise<RunningServer> {
   const runtime: Runtime = dependencies.runtime ?? currentRuntime;
   const logger = loggerOrDefault(dependencies.logger);
-  const server = new TunnelServer(options, {
-    ...dependencies,
-    runtime,
-    logger,
-    ingress: (environment, { maxConnections }) => {
-      const ingress = new TcpIngress({ runtime, environment, logger, maxConnections });
-      return (address, target) => ingress.bind(address, target);
-    },
-  });
-  await server.start();
-  return server;
+  const visitors = { connections: 0 };
+  const { clock = systemClock, counters = new Counters() } = dependencies;
+  const plugins = await startPlugins(options, { clock, logger, counters });
+  try {
+    const server = new TunnelServer(await withIdentity(options, { runtime, logger }), {
+      ...dependencies,
+      runtime,
+      logger,
+      clock,
+      counters,
+      onStopped: async () => await plugins?.close(),
+      ingress: (environment, limits) => {
+        const ingress = new TcpIngress({
+          ...{ runtime, environment, logger, visitors },
+          // It may be changed while the server runs.
+          get maxConnections(): number {
+            return limits.maxConnections;
+          },
+        });
+        return (address, target) => ingress.bind(address, target);
+      },
+      httpIngress: (environment, limits) =>
+        new HttpIngress({ runtime, environment, logger, limits, visitors, ...(plugins && { plugins }) }),
+    });
+    await server.start();
+    return server;
+  } catch (error) {
+    await plugins?.close();
+    throw error;
+  }
+}
+
+/** The server's plugins; undefined when it has none. */
+async function startPlugins(
+  { http, limits }: ServerOptions,
+  dependencies: { readonly clock: Clock; readonly logger: Logger; readonly counters: Counters },
+): Promise<PluginRegistry | undefined> {
+  if (http === undefined) return undefined;
+  const { plugins = {}, use = [], services = {} } = http;
+  const made = await createPlugins(plugins, dependencies);
+  const { pluginTimeoutMs: timeoutMs } = { ...DEFAULT_SERVER_LIMITS, ...limits };
+  try {
+    const registry = new PluginRegistry(made, { ...dependencies, timeoutMs, use, services });
+    return made.size === 0 ? undefined : registry;
+  } catch (error) {
+    await closePlugins(made.values(), dependencies);
+    throw error;
+  }
 }

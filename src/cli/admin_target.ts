@@ -19,9 +19,11 @@ export interface Observable {
  * Makes the admin endpoint's view.
  *
  * @param running The server or client.
+ * @param reload Reads its configuration again.
  */
-export function adminTarget(running: Observable): AdminTarget {
+export function adminTarget(running: Observable, reload?: AdminTarget["reload"]): AdminTarget {
   return {
+    reload,
     role: running.status().role,
     counters: running.counters,
     ready: () => isReady(running.status()),
@@ -36,7 +38,10 @@ function isReady(status: ServerStatus | ClientStatus): boolean {
 
 /** The numbers in a status. None has a label that a peer could choose. */
 function readGauges(status: ServerStatus | ClientStatus): GaugeReading[] {
-  const sessions = status.role === "server" ? status.clients : status.connected ? [status] : [];
+  const sessions = status.role === "server"
+    ? status.clients
+    : status.connections.filter(({ connected }) => connected);
+  const direct = status.role === "server" ? directOfClients(status) : [status.direct];
   const online = status.role === "server"
     ? status.services.filter(({ online }) => online)
     : status.services.filter(({ publicUrl }) => publicUrl !== undefined);
@@ -45,6 +50,16 @@ function readGauges(status: ServerStatus | ClientStatus): GaugeReading[] {
     { name: "sessions", help: "Sessions now.", value: sessions.length },
     { name: "services", help: "Services that can be reached now.", value: online.length },
     { name: "streams", help: "Streams open now.", value: sum(sessions.map(({ streams }) => streams)) },
+    {
+      name: "direct_connections_idle",
+      help: "Direct connections that wait for a visitor now.",
+      value: sum(direct.map(({ idle }) => idle)),
+    },
+    {
+      name: "direct_visitors",
+      help: "Visitors with a connection of their own now.",
+      value: sum(direct.map(({ visitors }) => visitors)),
+    },
     {
       name: "buffered_bytes",
       help: "Bytes that wait for slow readers now.",
@@ -59,4 +74,9 @@ function readGauges(status: ServerStatus | ClientStatus): GaugeReading[] {
     });
   }
   return gauges;
+}
+
+/** Those of a client with parallel connections are shown with each of them, and counted once. */
+function directOfClients({ clients }: ServerStatus): ServerStatus["clients"][number]["direct"][] {
+  return [...new Map(clients.map(({ tunnelId, direct }) => [tunnelId, direct])).values()];
 }

@@ -19,6 +19,7 @@ import {
 import { TunnelError } from "../errors.ts";
 import { type CliContext, loadFrom, readConfigFile } from "./context.ts";
 import { errorLines, EXIT, UsageError } from "./exit.ts";
+import { explainHttpServer, explainHttpServices } from "./explain_http.ts";
 
 const NOTES = `
 Prints every value of the configuration with its origin, secrets as ***, and ends with 0; or prints what is wrong
@@ -68,19 +69,26 @@ async function check(context: CliContext, path: string, givenRole: Role | undefi
   }
   const flags = new Map([["--config", path]]);
   // The files that it names are read too: a missing one is better found now.
-  const files: ResolveOptions = { readTextFile: (file) => context.runtime.readTextFile(file) };
+  const files: ResolveOptions = {
+    readTextFile: (file) => context.runtime.readTextFile(file),
+    importModule: (file) => context.runtime.importModule(file),
+  };
   let overview: string;
+  let explanation: string[];
   if (role === "server") {
     const loaded = await loadFrom(context, role, flags);
-    await resolveServer(loaded, { ...files, token: stand(lacksToken(loaded)) });
+    const { options } = await resolveServer(loaded, { ...files, token: stand(lacksToken(loaded)) });
     overview = renderConfig(loaded);
+    explanation = explainHttpServer(options.http);
   } else {
     const loaded = await loadFrom(context, role, flags);
-    await resolveClient(loaded, { ...files, token: stand(lacksToken(loaded)) });
+    const { options } = await resolveClient(loaded, { ...files, token: stand(lacksToken(loaded)) });
     overview = renderConfig(loaded);
+    explanation = explainHttpServices(options.services);
   }
   context.out.line(`${escapeControls(path)} is a valid ${role} configuration\n`);
   context.out.line(overview);
+  for (const line of explanation) context.out.line(escapeControls(line));
 }
 
 /** Stands in for a token that will be typed or set when the program is started. */

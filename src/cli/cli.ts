@@ -11,10 +11,16 @@ import { clientCommand } from "./client.ts";
 import type { CliContext } from "./context.ts";
 import { errorLines, EXIT, EXIT_HELP, exitCodeOf, UsageError } from "./exit.ts";
 import { addRefusedToken, refuseToken, TOKEN_REFUSED } from "./options.ts";
-import { standardError, standardOutput } from "./output.ts";
+import { Output } from "./output.ts";
+import { fingerprintCommand } from "./fingerprint.ts";
+import { hashPasswordCommand } from "./hash_password.ts";
+import { httpCommand } from "./http.ts";
+import { keyCommand } from "./key.ts";
+import { reloadCommand } from "./reload.ts";
 import { schemaCommand } from "./schema.ts";
 import { serverCommand } from "./server.ts";
 import { tcpCommand } from "./tcp.ts";
+import { tokenCommand } from "./token.ts";
 import { versionCommand, versionLine } from "./version.ts";
 
 /** Columns of the help. A fixed number, so that it reads the same everywhere. */
@@ -26,6 +32,7 @@ const HELP = `
 Examples:
   ferrotunnel server --token-file token.txt
   ferrotunnel tcp 22 --server tunnel.example.com --token-file token.txt
+  ferrotunnel http 8080 --server tunnel.example.com --host app.example.com --token-file token.txt
   ferrotunnel check --config server.yaml
 
 ${EXIT_HELP}`;
@@ -37,7 +44,8 @@ ${EXIT_HELP}`;
  * @returns The exit code, when all output is written.
  */
 export async function runCli(runtime: Runtime): Promise<number> {
-  const context: CliContext = { runtime, out: standardOutput(), err: standardError() };
+  const output = (descriptor: 1 | 2): Output => new Output((bytes) => runtime.writeOutput(descriptor, bytes));
+  const context: CliContext = { runtime, out: output(1), err: output(2) };
   const code = await runArguments(context, runtime.args());
   await Promise.all([context.out.flush(FLUSH_TIMEOUT_MS), context.err.flush(FLUSH_TIMEOUT_MS)]);
   return code;
@@ -97,7 +105,13 @@ function buildProgram(context: CliContext, finish: (code: number) => void): Comm
     serverCommand(context),
     clientCommand(context),
     tcpCommand(context),
+    httpCommand(context),
     checkCommand(context, finish),
+    fingerprintCommand(context),
+    hashPasswordCommand(context),
+    reloadCommand(context, finish),
+    tokenCommand(context),
+    keyCommand(context),
     schemaCommand(context),
     versionCommand(context),
   ];

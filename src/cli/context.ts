@@ -5,7 +5,6 @@
  */
 import {
   CONFIG_VARIABLE,
-  explainFileError,
   lacksToken,
   loadConfig,
   type LoadedConfig,
@@ -15,6 +14,7 @@ import {
   TOKEN_PATTERN,
 } from "../config/mod.ts";
 import { TunnelError } from "../errors.ts";
+import { explainFileError } from "../explain_file_error.ts";
 import type { Logger } from "../log.ts";
 import type { Runtime } from "../runtime/types.ts";
 import { UsageError } from "./exit.ts";

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import process from "node:process";
 import { Command } from "@commander-js/extra-typings";
 import { hashPassword } from "../plugins/password.ts";
 import type { CliContext } from "./context.ts";
 import { UsageError } from "./exit.ts";
 import { canPrompt, promptSecret } from "./prompt.ts";
+import { readSecretLine } from "./standard_input.ts";
 
 const NOTES = `
 Prints one line for \`users\` or \`usersFile\` of a plugin of type basic. The password is asked for on a terminal;
@@ -17,9 +17,6 @@ otherwise it is the first line of standard input. It is never an argument, which
 Examples:
   ferrotunnel hash-password
   printf '%s\\n' "$PASSWORD" | ferrotunnel hash-password`;
-
-/** Longer passwords are a file that was piped in by mistake. */
-const MAX_BYTES = 1024;
 
 /**
  * Makes the command.
@@ -32,7 +29,7 @@ export function hashPasswordCommand(context: CliContext): Command {
   );
   command.addHelpText("after", NOTES);
   command.action(async () => {
-    const password = canPrompt() ? await typedTwice(context) : firstLine(await readInput());
+    const password = canPrompt() ? await typedTwice(context) : await readSecretLine("a password");
     if (password === "") throw new UsageError("Expected a password in the first line of standard input");
     context.out.line(await hashPassword(password));
   });
@@ -48,28 +45,4 @@ async function typedTwice({ runtime, err }: CliContext): Promise<string> {
   const password = await promptSecret("Password: ", options);
   if (await promptSecret("Again: ", options) === password) return password;
   throw new UsageError("The two passwords differ");
-}
-
-async function readInput(): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of process.stdin) {
-    const bytes: Uint8Array = typeof chunk === "string" ? new TextEncoder().encode(chunk) : chunk;
-    chunks.push(bytes);
-    size += bytes.length;
-    if (size > MAX_BYTES || bytes.includes(10)) break;
-  }
-  const text = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    text.set(chunk, at);
-    at += chunk.length;
-  }
-  return new TextDecoder().decode(text);
-}
-
-function firstLine(text: string): string {
-  const [line = ""] = text.split(/\r?\n/, 1);
-  if (new TextEncoder().encode(line).length <= MAX_BYTES) return line;
-  throw new UsageError(`Expected a password of at most ${MAX_BYTES} bytes`);
 }

@@ -35,15 +35,16 @@ export function addSettings(
 ): () => Map<string, string | true> {
   const { role, without = [], config = true } = options;
   const flagOf = new Map<string, string>();
-  const add = (flag: string, argument: string | undefined, description: string): void => {
+  const add = (flag: string, argument: string | undefined, description: string, repeatable = false): void => {
     const option = new Option(argument === undefined ? flag : `${flag} <${argument}>`, description);
     flagOf.set(option.attributeName(), flag);
+    if (repeatable) option.argParser((value, before: string | undefined) => appendTo(before, value));
     command.addOption(option);
   };
   if (config) add("--config", "file", `YAML configuration file (env ${CONFIG_VARIABLE})`);
   for (const setting of SETTINGS[role]) {
     if (setting.flag === undefined || without.includes(setting.flag)) continue;
-    add(setting.flag, setting.argument, describeSetting(role, setting));
+    add(setting.flag, setting.argument, describeSetting(role, setting), setting.repeatable);
   }
   return () => {
     const flags = new Map<string, string | true>();
@@ -53,6 +54,11 @@ export function addSettings(
     }
     return flags;
   };
+}
+
+/** Lists are written with commas, however often their flag is given. */
+function appendTo(before: string | undefined, value: string): string {
+  return before === undefined ? value : `${before},${value}`;
 }
 
 /** The help of a setting: meaning, variable, default. */

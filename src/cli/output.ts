@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { write } from "node:fs";
 import { systemClock } from "../clock.ts";
 
 /** Bytes that may wait to be written; the rest is dropped. */
@@ -12,7 +11,7 @@ const MAX_QUEUED_BYTES = 1024 * 1024;
 /** How long a full pipe is left alone before the next attempt. */
 const RETRY_MS = 20;
 
-/** Writes bytes to a file descriptor; resolves with how many were taken, 0 for "not now". */
+/** Writes bytes somewhere without holding anything else up; resolves with how many were taken, 0 for "not now". */
 export type WriteBytes = (bytes: Uint8Array) => Promise<number>;
 
 /**
@@ -20,9 +19,10 @@ export type WriteBytes = (bytes: Uint8Array) => Promise<number>;
  *
  * @example
  * ```ts
- * import { standardOutput } from "./output.ts";
+ * import { runtime } from "../runtime/mod.ts";
+ * import { Output } from "./output.ts";
  *
- * const output = standardOutput();
+ * const output = new Output((bytes) => runtime.writeOutput(1, bytes));
  * output.line("listening");
  * await output.flush(1000);
  * ```
@@ -35,7 +35,7 @@ export class Output {
   #busy = false;
   #idle: (() => void)[] = [];
 
-  /** @param write Writes to the descriptor. */
+  /** @param write Writes to where the text goes. */
   constructor(write: WriteBytes) {
     this.#write = write;
   }
@@ -76,7 +76,8 @@ export class Output {
   #pump(): void {
     this.#busy = true;
     this.#drain().catch(() => {
-      // The descriptor is closed or its reader gone: there is nobody left to tell.
+      // The descriptor is closed, its reader gone or the disk full: nobody can be told now, perhaps later.
+      this.#droppedLines += this.#queue.length;
       this.#queue.length = 0;
       this.#queuedBytes = 0;
     }).finally(() => {
@@ -98,29 +99,8 @@ export class Output {
       if (this.#queue.length === 0 && this.#droppedLines > 0) {
         const dropped = this.#droppedLines;
         this.#droppedLines = 0;
-        this.line(`${dropped} lines were dropped because this output was blocked`);
+        this.line(`${dropped} lines were dropped because this output was blocked or full`);
       }
     }
   }
-}
-
-function descriptorWriter(descriptor: number): WriteBytes {
-  return (bytes) =>
-    new Promise((resolve, reject) => {
-      write(descriptor, bytes, 0, bytes.length, null, (error, written) => {
-        if (error === null) resolve(written);
-        else if (error.code === "EAGAIN") resolve(0);
-        else reject(error);
-      });
-    });
-}
-
-/** Standard output of this process. */
-export function standardOutput(): Output {
-  return new Output(descriptorWriter(1));
-}
-
-/** Standard error of this process. */
-export function standardError(): Output {
-  return new Output(descriptorWriter(2));
 }

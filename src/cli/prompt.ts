@@ -82,7 +82,7 @@ export function promptSecret(question: string, options: PromptOptions): Promise<
       stdin.pause();
       options.show("\n");
       if (state === "aborted") options.exit(EXIT.interrupted);
-      if (line.text === "") reject(new UsageError("No token was typed"));
+      if (line.text === "") reject(new UsageError("Nothing was typed"));
       else resolve(line.text);
     };
     stdin.on("data", onData);

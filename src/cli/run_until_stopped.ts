@@ -4,11 +4,12 @@
  * @module
  */
 import type { AdminEndpoint } from "../admin/mod.ts";
-import type { AdminSettings } from "../config/mod.ts";
+import type { AdminSettings, ConfigChange } from "../config/mod.ts";
 import { formatAddress } from "../format_address.ts";
 import type { Logger } from "../log.ts";
 import { adminTarget, type Observable } from "./admin_target.ts";
 import type { CliContext } from "./context.ts";
+import { Reloader } from "./reloader.ts";
 import { type Stoppable, StopSignals } from "./stop_signals.ts";
 
 /** Options of {@linkcode runUntilStopped}. */
@@ -21,6 +22,8 @@ export interface RunUntilStoppedOptions {
   readonly admin: AdminSettings | undefined;
   /** Starts the server or client, and prints where it is. */
   readonly start: () => Promise<Stoppable & Observable>;
+  /** Reads the configuration again and has what runs take it; see {@linkcode Reloader}. */
+  readonly reload: () => Promise<readonly ConfigChange[]>;
 }
 
 /**
@@ -35,11 +38,16 @@ export async function runUntilStopped(options: RunUntilStoppedOptions): Promise<
   const signals = new StopSignals({ runtime, logger });
   try {
     const running = await options.start();
-    const endpoint = await startEndpoint(options, running);
+    const reloader = new Reloader({ runtime, logger, reload: options.reload });
     try {
-      await signals.wait(running);
+      const endpoint = await startEndpoint(options, running, reloader);
+      try {
+        await signals.wait(running);
+      } finally {
+        await endpoint?.stop();
+      }
     } finally {
-      await endpoint?.stop();
+      reloader.close();
     }
   } finally {
     signals.close();
@@ -49,12 +57,16 @@ export async function runUntilStopped(options: RunUntilStoppedOptions): Promise<
 async function startEndpoint(
   { context: { runtime, out }, logger, admin }: RunUntilStoppedOptions,
   running: Stoppable & Observable,
+  reloader: Reloader,
 ): Promise<AdminEndpoint | undefined> {
   if (admin === undefined) return undefined;
   try {
     // Loaded late: most calls serve no admin endpoint.
     const { startAdmin } = await import("../admin/mod.ts");
-    const endpoint = await startAdmin(adminTarget(running), { ...admin, token: admin.token }, {
+    const endpoint = await startAdmin(adminTarget(running, () => reloader.now()), {
+      ...admin,
+      token: admin.token,
+    }, {
       runtime,
       logger,
     });

@@ -4,11 +4,22 @@
  * @module
  */
 import { Command } from "@commander-js/extra-typings";
-import { resolveServer } from "../config/mod.ts";
+import { FileReload } from "../app/file_reload.ts";
+import { systemClock } from "../clock.ts";
+import {
+  type ConfigChange,
+  diffServer,
+  type LoadedConfig,
+  type ResolvedConfig,
+  resolveServer,
+} from "../config/mod.ts";
 import { formatAddress } from "../format_address.ts";
 import type { RunningServer } from "../app/server.ts";
+import type { Logger } from "../log.ts";
+import type { ServerOptions, TlsFiles } from "../tunnel/options.ts";
 import { type CliContext, loadFrom, startLogging, tokenFromPrompt } from "./context.ts";
 import { addSettings } from "./options.ts";
+import { changesSince } from "./reloader.ts";
 import { runUntilStopped } from "./run_until_stopped.ts";
 
 const EXAMPLES = `
@@ -35,19 +46,73 @@ export function serverCommand(context: CliContext): Command {
 async function runServer(context: CliContext, flags: ReadonlyMap<string, string | true>): Promise<void> {
   const { runtime, out } = context;
   const loaded = await loadFrom(context, "server", flags);
-  const resolved = await resolveServer(loaded, {
-    readTextFile: (path) => runtime.readTextFile(path),
-    token: await tokenFromPrompt(context, loaded),
-  });
+  const token = await tokenFromPrompt(context, loaded);
+  const resolve = (config: LoadedConfig<"server">): Promise<ResolvedConfig<ServerOptions>> =>
+    resolveServer(config, {
+      readTextFile: (path) => runtime.readTextFile(path),
+      importModule: (path) => runtime.importModule(path),
+      token,
+    });
+  const resolved = await resolve(loaded);
   const logger = startLogging(context, resolved);
+  let server: RunningServer | undefined;
+  let tlsFiles: FileReload<TlsFiles> | undefined;
   const start = async (): Promise<RunningServer> => {
     // Loaded late, so that help and checks do not wait for the tunnel.
     const { startServer } = await import("../app/server.ts");
-    const server = await startServer(resolved.options, { runtime, logger });
+    server = await startServer(resolved.options, { runtime, logger });
     const tls = resolved.options.tls === undefined ? "plain TCP" : "TLS";
     out.line(`clients    ${formatAddress(server.address)} (${tls})`);
+    if (server.fingerprint !== undefined) out.line(`pin        ${server.fingerprint}`);
     if (server.tcpAddress !== undefined) out.line(`visitors   ${formatAddress(server.tcpAddress)}`);
+    if (server.httpAddress !== undefined) out.line(`http       ${formatAddress(server.httpAddress)}`);
+    if (server.httpsAddress !== undefined) out.line(`https      ${formatAddress(server.httpsAddress)}`);
+    tlsFiles = watchTls(server, { logger, resolved });
     return server;
   };
-  await runUntilStopped({ context, logger, admin: resolved.admin, start });
+  const started = { loaded, resolved };
+  let current = started;
+  const reload = async (): Promise<readonly ConfigChange[]> => {
+    const next = await loadFrom(context, "server", flags);
+    const wanted = { loaded: next, resolved: await resolve(next) };
+    const changes = changesSince(started, current, wanted, diffServer);
+    if (server !== undefined) takeChanges(server, wanted.resolved.options, changes);
+    await tlsFiles?.now();
+    current = wanted;
+    return changes;
+  };
+  try {
+    await runUntilStopped({ context, logger, admin: resolved.admin, start, reload });
+  } finally {
+    tlsFiles?.close();
+  }
+}
+
+/** What can be refused comes first, so that a mistake changes nothing. */
+function takeChanges(server: RunningServer, options: ServerOptions, changes: readonly ConfigChange[]): void {
+  const certificates = changes.filter(({ type }) => type === "certificates_changed");
+  const { tls, http } = options;
+  for (const change of certificates) {
+    if (change.type !== "certificates_changed") continue;
+    if (change.of === "visitors") server.setCertificates(http?.https?.certificates ?? []);
+    else if (tls !== undefined) server.setTls(tls);
+  }
+  server.reload(options);
+}
+
+/** Has the server take its TLS files anew when they change. Whoever gets it closes it. */
+function watchTls(
+  server: RunningServer,
+  options: { logger: Logger; resolved: ResolvedConfig<ServerOptions> },
+): FileReload<TlsFiles> | undefined {
+  const { logger, resolved: { readTls, options: { tls = {} } } } = options;
+  if (readTls === undefined) return undefined;
+  return new FileReload({
+    what: "TLS files",
+    content: tls,
+    read: readTls,
+    take: (files) => server.setTls(files),
+    logger,
+    clock: systemClock,
+  });
 }

@@ -22,10 +22,10 @@ import type { ServiceOptions } from "../tunnel/options.ts";
  * ```
  */
 export class ServiceBoard {
-  readonly #local: ReadonlyMap<string, string>;
+  #local: ReadonlyMap<string, string> = new Map();
   readonly #shown = new Map<string, string>();
-  readonly #nameWidth: number;
-  readonly #localWidth: number;
+  #nameWidth = 0;
+  #localWidth = 0;
   readonly #print: (line: string) => void;
 
   /**
@@ -33,10 +33,17 @@ export class ServiceBoard {
    * @param print Takes each line, without its end.
    */
   constructor(services: readonly ServiceOptions[], print: (line: string) => void) {
+    this.#print = print;
+    this.setServices(services);
+  }
+
+  /** The client shows these from now on. */
+  setServices(services: readonly ServiceOptions[]): void {
+    const before = this.#local;
     this.#local = new Map(services.map(({ name, local }) => [name, formatAddress(local)]));
+    for (const [name, local] of before) if (this.#local.get(name) !== local) this.#shown.delete(name);
     this.#nameWidth = Math.max(...services.map(({ name }) => name.length));
     this.#localWidth = Math.max(...[...this.#local.values()].map((text) => text.length));
-    this.#print = print;
   }
 
   /** Takes what happened at the client. */

@@ -26,7 +26,8 @@ export function tcpCommand(context: CliContext): Command {
     "Run a client for one TCP service; without --remote-port the server picks",
   );
   command.argument("<service>", "port of this machine, or host:port");
-  const readFlags = addSettings(command, { role: "client", without: ["--local-addr"], config: false });
+  const without = ["--local-addr", "--type", "--host", "--path", "--rewrite-host"];
+  const readFlags = addSettings(command, { role: "client", without, config: false });
   command.addHelpText("after", EXAMPLES);
   command.action(async () => {
     const flags = readFlags();
@@ -39,6 +40,7 @@ export function tcpCommand(context: CliContext): Command {
       );
     }
     flags.set("--local-addr", formatAddress(local));
+    flags.set("--type", "tcp");
     const fromEnvironment = context.runtime.env("FERROTUNNEL_REMOTE_PORT") ?? "";
     if (!flags.has("--remote-port") && fromEnvironment === "") flags.set("--remote-port", "0");
     await runClient(context, flags);

@@ -77,12 +77,15 @@ export function isHost(text: string, ipOnly = false): boolean {
 }
 
 /**
- * Whether only this machine can reach an address that is bound here.
+ * Whether `text` is an IP address, or a range of them such as `10.0.0.0/8`.
  *
- * @param hostname An IP address.
+ * @param text What somebody wrote.
  */
-export function isLoopback(hostname: string): boolean {
-  return hostname === "::1" || /^(?:::ffff:)?127\.\d+\.\d+\.\d+$/i.test(hostname);
+export function isIpRange(text: string): boolean {
+  const [address = "", bits, ...more] = text.split("/");
+  const version = isIP(address);
+  if (version === 0 || more.length > 0 || address.includes("%")) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
 }
 
 /**

@@ -63,6 +63,21 @@ export function yesOrNo(): z.ZodBoolean {
   return z.boolean({ error: expected("true or false") });
 }
 
+/** One of several mappings, told apart by a word at `key`. */
+export function kinds<
+  const Mappings extends readonly [z.core.$ZodTypeDiscriminable, ...z.core.$ZodTypeDiscriminable[]],
+  const Key extends string,
+>(key: Key, mappings: Mappings): z.ZodDiscriminatedUnion<Mappings, Key> {
+  const words = mappings.flatMap((one) => [...one._zod.propValues?.[key] ?? []]).map(String);
+  return z.discriminatedUnion(key, mappings, {
+    error: ({ code, input }) => {
+      if (code !== "invalid_union") return `Expected a mapping but got ${showValue(input)}`;
+      const given = new Map<string, unknown>(Object.entries(input ?? {})).get(key);
+      return expectedWord(words, given);
+    },
+  });
+}
+
 /** A whole number from `min` to `max`. */
 export function wholeNumber(min: number, max: number): z.ZodInt {
   const error = expected(`a whole number from ${min} to ${max}`);
@@ -73,18 +88,18 @@ export function wholeNumber(min: number, max: number): z.ZodInt {
 export function choice<const Words extends readonly [string, ...string[]]>(
   words: Words,
 ): z.ZodEnum<{ [Word in Words[number]]: Word }> {
-  return z.enum(words, {
-    error: ({ input }) => {
-      const meant = typeof input === "string" ? suggest(input, words) : undefined;
-      const hint = meant === undefined ? "" : `; did you mean "${meant}"?`;
-      return `Expected one of ${words.join(", ")} but got ${showValue(input)}${hint}`;
-    },
-  });
+  return z.enum(words, { error: ({ input }) => expectedWord(words, input) });
 }
 
-/** The name of a file. */
-export function filePath(): z.ZodString {
-  const error = expected("the path of a file");
+function expectedWord(words: readonly string[], input: unknown): string {
+  const meant = typeof input === "string" ? suggest(input, words) : undefined;
+  const hint = meant === undefined ? "" : `; did you mean "${meant}"?`;
+  return `Expected one of ${words.join(", ")} but got ${showValue(input)}${hint}`;
+}
+
+/** The name of a file, or of what else `what` says. */
+export function filePath(what = "the path of a file"): z.ZodString {
+  const error = expected(what);
   return z.string({ error }).min(1, { error });
 }
 
@@ -135,6 +150,34 @@ export function address(what: string, options: ParseAddressOptions): Parsed<z.Zo
   return parsed(z.string({ error }), (text) => parseAddress(text, options), error);
 }
 
+/** `host:port`, or a list of such. */
+export function addresses(
+  what: string,
+  options: ParseAddressOptions,
+): Parsed<z.ZodUnion<readonly [z.ZodString, z.ZodArray<z.ZodString>]>, SocketAddress | SocketAddress[]> {
+  const error = expected(`${what}, or a list of such`);
+  const input = z.union([z.string({ error }), z.array(z.string({ error }), { error }).min(1, { error })], {
+    error,
+  });
+  return input.transform((value, context): SocketAddress | SocketAddress[] => {
+    const found = [value].flat().map((text, index) => {
+      const result = parseAddress(text, options);
+      if (result === undefined) {
+        const path = typeof value === "string" ? [] : [index];
+        context.addIssue({ code: "custom", path, message: expected(what)({ input: text }) });
+      }
+      return result;
+    });
+    const valid = found.filter((address) => address !== undefined);
+    const [first] = valid;
+    return first === undefined || valid.length < found.length
+      ? z.NEVER
+      : typeof value === "string"
+      ? first
+      : valid;
+  });
+}
+
 /** `host:port`, or a port of this machine. */
 export function localAddress(): Parsed<z.ZodUnion<readonly [z.ZodInt, z.ZodString]>, SocketAddress> {
   const error = expected('an address such as "127.0.0.1:22", or a port of this machine');
@@ -147,6 +190,37 @@ export function portRange(): Parsed<z.ZodUnion<readonly [z.ZodInt, z.ZodString]>
   const error = expected('a port from 1 to 65535, or a range such as "2000-3000"');
   const input = z.union([z.int({ error }), z.string({ error })], { error });
   return parsed(input, (value) => parsePortRange(String(value)), error);
+}
+
+/** Text in one canonical spelling, which `parse` finds. */
+export function canonicalText(
+  what: string,
+  parse: (text: string) => string | undefined,
+): Parsed<z.ZodString, string> {
+  const error = expected(what);
+  return parsed(z.string({ error }), parse, error);
+}
+
+const MOMENT = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d))?$/;
+
+/** A moment, with its zone; a day alone begins in UTC. */
+export function moment(): Parsed<z.ZodString, Date> {
+  const error = expected('a moment such as "2027-01-01T00:00:00Z"');
+  const parse = (text: string): Date | undefined => {
+    const date = new Date(MOMENT.test(text) ? text : NaN);
+    return Number.isNaN(date.getTime()) ? undefined : date;
+  };
+  return parsed(z.string({ error }), parse, error);
+}
+
+/** A list whose entries differ. */
+export function setOf<Item extends z.ZodType<string>>(item: Item): z.ZodArray<Item> {
+  return listOf(item).superRefine((values, context) => {
+    values.forEach((value, index) => {
+      if (values.indexOf(value) === index) return;
+      context.addIssue({ code: "custom", path: [index], message: `${showValue(value)} is given twice` });
+    });
+  });
 }
 
 /** A list. */

@@ -46,8 +46,8 @@ export interface LoadedConfig<R extends Role> {
 }
 
 const MERGE = {
-  whole: ["services", "tokens", "allowPorts"],
-  alternatives: [["token", "tokenFile", "tokens"], ["admin.token", "admin.tokenFile"]],
+  whole: ["services", "tokens", "keys", "allowPorts"],
+  alternatives: [["token", "tokenFile", "tokens", "keyFile"], ["admin.token", "admin.tokenFile"]],
 } as const;
 
 const DEFAULT_ORIGIN: Origin = { kind: "default" };
@@ -175,23 +175,42 @@ function singleService(layers: readonly SettingsLayer[], machineName: string, pr
     problems.push({ origin: name.origin, path: [], message });
     return NO_LAYER;
   }
-  const remotePort = given.get("remotePort");
-  const service = {
-    type: "tcp",
-    local: local.value,
-    ...(remotePort === undefined ? {} : { remotePort: remotePort.value }),
-  };
+  const type = given.get("type")?.value ?? "tcp";
+  const service: Record<string, unknown> = { type };
+  for (const [key, { value, origin }] of given) {
+    const only = KEY_OF_TYPE[key];
+    if (key === "name" || key === "type") continue;
+    if (only === undefined || only === type) service[key] = value;
+    else if (origin.kind === "flag") {
+      problems.push({ origin, path: [], message: `Is for services of type ${only}: give --type ${only}` });
+    }
+  }
   return {
     values: { services: { [String(name.value)]: service } },
     origin: (path) => {
       if (path.length === 2) return name.origin;
-      return (path[2] === "remotePort" ? remotePort?.origin : undefined) ?? local.origin;
+      return given.get(String(path[2]))?.origin ?? local.origin;
     },
   };
 }
 
+/** The type of service that alone has a key. */
+const KEY_OF_TYPE: Readonly<Record<string, string>> = {
+  remotePort: "tcp",
+  mode: "tcp",
+  hosts: "http",
+  paths: "http",
+  rewriteHost: "http",
+};
+
 function describeKey(key: string): string {
-  return key === "remotePort" ? "public port" : key;
+  const words: Readonly<Record<string, string>> = {
+    remotePort: "public port",
+    hosts: "host",
+    paths: "path",
+    rewriteHost: "rewritten host",
+  };
+  return words[key] ?? key;
 }
 
 /**

@@ -103,8 +103,10 @@ export function nest(entries: readonly Entry[]): Record<string, unknown> {
       if (index === path.length - 1) parent[part] = value;
       else {
         const empty = typeof path[index + 1] === "number" ? [] : {};
+        // A service may well be called "constructor", which every object inherits.
+        if (!Object.hasOwn(parent, part)) parent[part] = empty;
         // Every inner node was created here, as a list or a mapping.
-        parent = (parent[part] ??= empty) as Record<string | number, unknown>;
+        parent = parent[part] as Record<string | number, unknown>;
       }
     });
   }

@@ -19,7 +19,8 @@
  *
  * @module
  */
-export { isLoopback, parseAddress, type ParseAddressOptions } from "./address.ts";
+export { parseAddress, type ParseAddressOptions } from "./address.ts";
+export { type ConfigChange, type Configured, describeChange, diffClient, diffServer } from "./diff.ts";
 export { escapeControls, TOKEN_EXPECTED, TOKEN_PATTERN } from "./fields.ts";
 export { type ConfigSources, loadConfig, type LoadedConfig, recognizeRole } from "./load.ts";
 export type { Entry } from "./merge.ts";
@@ -29,7 +30,6 @@ export { defaultOf, jsonSchema, meaningOf, referenceTable, settingsTable } from 
 export { renderConfig } from "./render.ts";
 export {
   type AdminSettings,
-  explainFileError,
   lacksToken,
   type ProgramSettings,
   resolveClient,

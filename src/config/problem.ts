@@ -92,6 +92,8 @@ export function problemsOf(
 }
 
 function unknownKey(key: string, known: readonly string[]): string {
+  // Known are the keys of all types that a mapping can have.
+  if (known.includes(key)) return `Key ${JSON.stringify(key)} is not for this type`;
   const meant = suggest(key, known);
   const hint = meant === undefined ? `; known here: ${known.join(", ")}` : `; did you mean "${meant}"?`;
   return `Unknown key ${JSON.stringify(key)}${hint}`;

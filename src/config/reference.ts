@@ -24,8 +24,12 @@ export interface JsonSchema {
   items?: JsonSchema;
   /** Alternatives. */
   anyOf?: JsonSchema[];
+  /** Alternatives of which one fits: mappings told apart by a word. */
+  oneOf?: JsonSchema[];
   /** Permitted words. */
   enum?: unknown[];
+  /** The one permitted word. */
+  const?: unknown;
   /** True for secrets, which are never shown. */
   writeOnly?: boolean;
   /** Names of fields that must be there. */
@@ -62,7 +66,7 @@ function schemaAt(role: Role, path: Path): JsonSchema | undefined {
     const additional: JsonSchema | boolean | undefined = schema.additionalProperties;
     const next: JsonSchema | undefined = typeof part === "number"
       ? schema.items
-      : schema.properties?.[part] ?? (typeof additional === "object" ? additional : undefined);
+      : propertiesOf(schema)[part] ?? (typeof additional === "object" ? additional : undefined);
     if (next === undefined) return undefined;
     schema = next;
   }
@@ -76,7 +80,37 @@ function schemaAt(role: Role, path: Path): JsonSchema | undefined {
  * @param path Place of the mapping.
  */
 export function knownKeys(role: Role, path: Path): readonly string[] {
-  return Object.keys(schemaAt(role, path)?.properties ?? {});
+  return Object.keys(propertiesOf(schemaAt(role, path) ?? {}));
+}
+
+/** The fields of a mapping; of alternatives those of all. */
+function propertiesOf(schema: JsonSchema): Record<string, JsonSchema> {
+  const { properties = {}, oneOf = [] } = schema;
+  if (oneOf.length === 0) return properties;
+  const merged: Record<string, JsonSchema> = {};
+  for (const [name, field] of oneOf.flatMap((one) => Object.entries(one.properties ?? {}))) {
+    const { description, const: word } = field;
+    const words = [...merged[name]?.enum ?? [], word];
+    if (word === undefined) merged[name] ??= field;
+    else merged[name] = { ...(description === undefined ? {} : { description }), enum: words };
+  }
+  return merged;
+}
+
+/** A field that not all alternatives have says of which it is. */
+function describeAlternatives(schema: JsonSchema): Record<string, JsonSchema> {
+  const alternatives = schema.oneOf ?? [];
+  const fields = Object.entries(propertiesOf(schema)).map(([name, field]): [string, JsonSchema] => {
+    const having = alternatives.filter(({ properties }) => properties?.[name] !== undefined);
+    if (having.length === alternatives.length) return [name, field];
+    const words = having.flatMap(({ properties = {} }) => {
+      return Object.values(properties).flatMap(({ const: word }) =>
+        word === undefined ? [] : [`\`${word}\``]
+      );
+    });
+    return [name, { ...field, description: `${words.join(", ")}: ${field.description}` }];
+  });
+  return Object.fromEntries(fields);
 }
 
 /**
@@ -133,7 +167,7 @@ export function referenceRows(role: Role): ReferenceRow[] {
       const fallback = schema.default === undefined ? "" : JSON.stringify(schema.default);
       rows.push({ key, type: typeName(schema), fallback, meaning: schema.description ?? "" });
     }
-    for (const [name, field] of Object.entries(schema.properties ?? {})) {
+    for (const [name, field] of Object.entries(describeAlternatives(schema))) {
       visit(field, formatPath([key, name]).replace(/^\./, ""));
     }
     if (typeof schema.additionalProperties === "object") visit(schema.additionalProperties, `${key}.NAME`);
@@ -144,6 +178,7 @@ export function referenceRows(role: Role): ReferenceRow[] {
 }
 
 function typeName(schema: JsonSchema): string {
+  if (schema.const !== undefined) return `\`${schema.const}\``;
   if (schema.enum !== undefined) return schema.enum.map((word) => `\`${word}\``).join(", ");
   if (schema.anyOf !== undefined) return schema.anyOf.map(typeName).join(" or ");
   switch (schema.type) {

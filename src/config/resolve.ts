@@ -4,12 +4,18 @@
  * @module
  */
 import { dirname, isAbsolute, join } from "node:path";
-import type { SocketAddress, TlsOptions } from "../runtime/types.ts";
-import type { ClientOptions, ServerOptions, TokenOptions } from "../tunnel/options.ts";
+import { describeError } from "../errors.ts";
+import { explainFileError } from "../explain_file_error.ts";
+import type { SocketAddress } from "../runtime/types.ts";
+import type { CertificateOptions, ClientOptions, ServerOptions, TlsFiles } from "../tunnel/options.ts";
 import { TOKEN_EXPECTED, TOKEN_PATTERN } from "./fields.ts";
 import type { LoadedConfig } from "./load.ts";
 import { formatPath, type Path } from "./origin.ts";
+import { compact, defined } from "./compact.ts";
 import { ConfigError, type Problem } from "./problem.ts";
+import { resolveHttp, resolveService } from "./resolve_http.ts";
+import { resolveKey, resolveKeys, resolveTokens } from "./resolve_tokens.ts";
+import { clientSpeaksTls, namesTlsFiles, resolveClientTls, serverSpeaksTls } from "./resolve_tls.ts";
 import { LOG_DEFAULTS, type Role } from "./schema.ts";
 import type { LogFormatName, LogLevelName } from "./shared_schema.ts";
 
@@ -37,12 +43,16 @@ export interface ProgramSettings {
 export interface ResolvedConfig<Options> extends ProgramSettings {
   /** What the tunnel is told. */
   readonly options: Options;
+  /** Reads the TLS files again; undefined when there are none. Rejects with a ConfigError when one cannot be used. */
+  readonly readTls: (() => Promise<TlsFiles>) | undefined;
 }
 
 /** Options of {@linkcode resolveServer} and {@linkcode resolveClient}. */
 export interface ResolveOptions {
   /** Reads a whole file as text. */
   readonly readTextFile: (path: string) => Promise<string>;
+  /** Loads a module of a plugin, and returns what it exports. @default they cannot be loaded */
+  readonly importModule?: (path: string) => Promise<unknown>;
   /** A token from elsewhere, such as a prompt, for a configuration that has none. */
   readonly token?: string | undefined;
 }
@@ -64,10 +74,12 @@ class FileReader {
   readonly problems: Problem[] = [];
   readonly #loaded: LoadedConfig<Role>;
   readonly #readTextFile: (path: string) => Promise<string>;
+  readonly #importModule: (path: string) => Promise<unknown>;
 
-  constructor(loaded: LoadedConfig<Role>, readTextFile: (path: string) => Promise<string>) {
+  constructor(loaded: LoadedConfig<Role>, options: ResolveOptions) {
     this.#loaded = loaded;
-    this.#readTextFile = readTextFile;
+    this.#readTextFile = options.readTextFile;
+    this.#importModule = options.importModule ?? cannotImport;
   }
 
   add(path: Path, message: string): void {
@@ -78,7 +90,7 @@ class FileReader {
   /** The content of the file that the value at `path` names; undefined when it names none or cannot be read. */
   async read(path: Path, name: string | undefined): Promise<string | undefined> {
     if (name === undefined) return undefined;
-    const file = this.#locate(path, name);
+    const file = this.locate(path, name);
     try {
       return await this.#readTextFile(file);
     } catch (error) {
@@ -93,7 +105,7 @@ class FileReader {
     if (text === undefined || name === undefined) return undefined;
     const token = text.replace(/[\r\n]+$/, "");
     if (TOKEN_PATTERN.test(token)) return token;
-    this.add(path, `Expected ${TOKEN_EXPECTED} in ${this.#locate(path, name)}`);
+    this.add(path, `Expected ${TOKEN_EXPECTED} in ${this.locate(path, name)}`);
     return undefined;
   }
 
@@ -106,7 +118,7 @@ class FileReader {
   }
 
   /** A name in a file is relative to that file, any other to the working directory. */
-  #locate(path: Path, name: string): string {
+  locate(path: Path, name: string): string {
     const entry = this.#loaded.entries.find((candidate) => formatPath(candidate.path) === formatPath(path));
     if (entry?.origin.kind !== "file" || isAbsolute(name)) return name;
     return join(dirname(entry.origin.file), name);
@@ -114,11 +126,32 @@ class FileReader {
 
   async readTls(
     tls: { cert?: string | undefined; key?: string | undefined; ca?: string | undefined } | undefined,
-  ): Promise<TlsOptions> {
+  ): Promise<TlsFiles> {
     const cert = await this.readPem(["tls", "cert"], tls?.cert, CERTIFICATE);
     const key = await this.readPem(["tls", "key"], tls?.key, PRIVATE_KEY);
     const ca = await this.readPem(["tls", "ca"], tls?.ca, CERTIFICATE);
     return { ...defined("cert", cert), ...defined("key", key), ...defined("ca", ca) };
+  }
+
+  /** A certificate and its key; undefined when one of the files cannot be used. */
+  async readCertificate(
+    path: Path,
+    files: { readonly cert: string; readonly key: string },
+  ): Promise<CertificateOptions | undefined> {
+    const cert = await this.readPem([...path, "cert"], files.cert, CERTIFICATE);
+    const key = await this.readPem([...path, "key"], files.key, PRIVATE_KEY);
+    return cert === undefined || key === undefined ? undefined : { cert, key };
+  }
+
+  /** What the module exports that the value at `path` names; undefined when it cannot be loaded. */
+  async importModule(path: Path, name: string): Promise<unknown> {
+    const file = this.locate(path, name);
+    try {
+      return await this.#importModule(file);
+    } catch (error) {
+      this.add(path, `Cannot load ${file}: ${describeError(error)}`);
+      return undefined;
+    }
   }
 
   async readProgram(): Promise<ProgramSettings> {
@@ -138,18 +171,8 @@ class FileReader {
   }
 }
 
-/** An object with the key only when there is a value, as exact optional properties demand. */
-function defined<Key extends string, Value>(key: Key, value: Value | undefined): { [K in Key]?: Value } {
-  const result: { [K in Key]?: Value } = {};
-  if (value !== undefined) result[key] = value;
-  return result;
-}
-
-/** The object without the keys whose value is undefined. */
-function compact<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  const entries = Object.entries(values).filter(([, value]) => value !== undefined);
-  // Only keys of T with their values are left.
-  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
+function cannotImport(): Promise<never> {
+  return Promise.reject(new TypeError("Modules cannot be loaded here"));
 }
 
 /**
@@ -159,8 +182,8 @@ function compact<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], 
  */
 export function lacksToken(loaded: LoadedConfig<Role>): boolean {
   const { config } = loaded;
-  const tokens = "tokens" in config ? config.tokens : undefined;
-  return config.token === undefined && config.tokenFile === undefined && tokens === undefined;
+  if (config.token !== undefined || config.tokenFile !== undefined) return false;
+  return !("tokens" in config || "keys" in config || "keyFile" in config);
 }
 
 const NO_TOKEN =
@@ -178,19 +201,14 @@ export async function resolveServer(
   options: ResolveOptions,
 ): Promise<ResolvedConfig<ServerOptions>> {
   const { config } = loaded;
-  const files = new FileReader(loaded, options.readTextFile);
-  const tokens: TokenOptions[] = [];
-  for (const [index, { name, token, tokenFile }] of (config.tokens ?? []).entries()) {
-    const value = token ?? await files.readToken(["tokens", index, "tokenFile"], tokenFile);
-    if (value === undefined) continue;
-    const same = tokens.find((other) => other.token === value);
-    if (same !== undefined) files.add(["tokens", index, "name"], `Has the same token as "${same.name}"`);
-    tokens.push({ name, token: value });
-  }
-  const only = config.token ?? await files.readToken(["tokenFile"], config.tokenFile) ?? options.token;
-  if (only !== undefined) tokens.push({ name: "default", token: only });
+  const files = new FileReader(loaded, options);
+  const tokens = await resolveTokens(config, files, options.token);
+  const keys = resolveKeys(config);
   if (lacksToken(loaded) && options.token === undefined) files.add(["token"], NO_TOKEN);
-  const tls = await files.readTls(config.tls);
+  const speaksTls = serverSpeaksTls(config.tls);
+  const tls = speaksTls ? await files.readTls(config.tls) : {};
+  const stateDir = config.stateDir === undefined ? undefined : files.locate(["stateDir"], config.stateDir);
+  const http = await resolveHttp(config.http, files);
   const program = await files.readProgram();
   files.finish();
   const { bind, tcpBind, serviceHost, publicHost, allowPorts } = config;
@@ -198,10 +216,29 @@ export async function resolveServer(
     options: {
       ...compact({ bind, tcpBind, serviceHost, publicHost, allowPorts }),
       tokens,
-      ...(config.tls?.cert === undefined ? {} : { tls }),
+      ...(keys.length === 0 ? {} : { keys }),
+      ...(speaksTls ? { tls } : {}),
+      ...defined("stateDir", stateDir),
+      ...defined("http", http),
       limits: compact(config.limits ?? {}),
     },
+    readTls: tlsReader(loaded, { ...options, speaksTls }),
     ...program,
+  };
+}
+
+/** Reads the TLS files again, whenever it is called. */
+function tlsReader(
+  loaded: LoadedConfig<Role>,
+  options: ResolveOptions & { readonly speaksTls: boolean },
+): (() => Promise<TlsFiles>) | undefined {
+  const { tls } = loaded.config;
+  if (!options.speaksTls || tls === undefined || !namesTlsFiles(tls)) return undefined;
+  return async () => {
+    const files = new FileReader(loaded, options);
+    const read = await files.readTls(tls);
+    files.finish();
+    return read;
   };
 }
 
@@ -217,42 +254,33 @@ export async function resolveClient(
   options: ResolveOptions,
 ): Promise<ResolvedConfig<ClientOptions>> {
   const { config } = loaded;
-  const files = new FileReader(loaded, options.readTextFile);
+  const files = new FileReader(loaded, options);
   const token = config.token ?? await files.readToken(["tokenFile"], config.tokenFile) ?? options.token;
   if (lacksToken(loaded) && token === undefined) files.add(["token"], NO_TOKEN);
-  const tls = config.tls?.enabled === true ? await files.readTls(config.tls) : undefined;
+  const privateKey = await resolveKey(config, files);
+  const speaksTls = clientSpeaksTls(config.tls);
+  const tls = speaksTls ? resolveClientTls(config.tls, await files.readTls(config.tls)) : undefined;
   const program = await files.readProgram();
   files.finish();
-  if (config.server === undefined || token === undefined) {
+  if (config.server === undefined) {
     throw new TypeError("Expected a checked configuration");
   }
-  const services = Object.entries(config.services ?? {}).map(([name, { type, local, remotePort }]) => {
-    return { name, kind: type, local, ...defined("remotePort", remotePort) };
-  });
+  const services = Object.entries(config.services ?? {}).map(([name, service]) =>
+    resolveService(name, service)
+  );
   return {
     options: {
       server: config.server,
-      token,
+      ...compact({ token, privateKey }),
       services,
       ...defined("tunnelId", config.tunnelId),
-      ...(tls === undefined ? {} : { tls: { ...tls, ...defined("serverName", config.tls?.serverName) } }),
+      ...defined("serverOrder", config.serverOrder),
+      ...defined("connections", config.connections),
+      ...defined("directPool", config.directPool),
+      ...defined("tls", tls),
       limits: compact(config.limits ?? {}),
     },
+    readTls: tlsReader(loaded, { ...options, speaksTls }),
     ...program,
   };
-}
-
-/**
- * Says in a few words why a file cannot be read; the runtimes' own texts differ.
- *
- * @param error What the attempt threw.
- */
-export function explainFileError(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  const name = error instanceof Error ? error.name : "";
-  if (code === "ENOENT" || name === "NotFound") return "there is no such file";
-  if (code === "EISDIR" || name === "IsADirectory") return "it is a directory";
-  if (code === "EACCES" || name === "PermissionDenied") return "this user may not read it";
-  if (name === "NotCapable") return "this program was started without the permission to read it";
-  return error instanceof Error ? error.message : String(error);
 }

@@ -3,11 +3,17 @@
  *
  * @module
  */
-import { isLoopback } from "./address.ts";
+import { describeError } from "../errors.ts";
+import { encodeHttpService } from "../tunnel/http_service.ts";
+import { isLoopback, leadsToLoopback } from "../trust/loopback.ts";
+import { showValue } from "./fields.ts";
 import type { Entry } from "./merge.ts";
 import { formatPath, type Origin, type Path } from "./origin.ts";
 import type { Problem } from "./problem.ts";
+import { resolveService } from "./resolve_http.ts";
 import type { ClientConfig, ConfigOf, Role, ServerConfig } from "./schema.ts";
+import { suggest } from "./suggest.ts";
+import { clientSpeaksTls, serverSpeaksTls } from "./resolve_tls.ts";
 
 /** Collects problems at places of a merged configuration. */
 class Findings {
@@ -19,11 +25,20 @@ class Findings {
   }
 
   add(path: Path, message: string): void {
-    this.problems.push({ origin: this.originOf(path), path, message });
+    this.problems.push({ origin: this.originWithin(path), path, message });
   }
 
   originOf(path: Path): Origin {
     return this.#origins.get(formatPath(path)) ?? { kind: "default" };
+  }
+
+  /** Where the first of the values within came from. */
+  originWithin(path: Path): Origin {
+    const start = formatPath(path);
+    for (const [text, origin] of this.#origins) {
+      if (text === start || text.startsWith(`${start}.`) || text.startsWith(`${start}[`)) return origin;
+    }
+    return { kind: "default" };
   }
 
   /** Adds a problem unless `large` is at least `small`; blames the one that somebody set. */
@@ -98,26 +113,89 @@ function checkShared(config: ServerConfig | ClientConfig, findings: Findings): v
 }
 
 function checkServer(config: ServerConfig, findings: Findings): void {
-  const { tls, tokens } = config;
-  if (tls?.ca !== undefined && tls.cert === undefined) {
-    findings.add(["tls", "ca"], "Needs the server's own certificate in tls.cert and tls.key");
+  const { tls, tokens, keys } = config;
+  if (tls?.ca !== undefined && !serverSpeaksTls(tls)) {
+    findings.add(["tls", "ca"], "Has no effect without TLS: give --tls or set tls.enabled");
+  }
+  if (tls?.cert !== undefined && !serverSpeaksTls(tls)) {
+    findings.add(["tls", "cert"], "Has no effect with tls.enabled: false");
   }
   if (tokens !== undefined && (config.token !== undefined || config.tokenFile !== undefined)) {
     findings.add(["tokens", 0, "name"], "Expected tokens alone but got token or tokenFile beside it");
   }
-  const names = new Set<string>();
+  // A token that has no name of its own is called "default".
+  const names = new Set(config.token === undefined && config.tokenFile === undefined ? [] : ["default"]);
   tokens?.forEach((entry, index) => {
     if (names.has(entry.name)) findings.add(["tokens", index, "name"], `Name "${entry.name}" is given twice`);
     names.add(entry.name);
-    if ((entry.token === undefined) === (entry.tokenFile === undefined)) {
-      const got = entry.token === undefined ? "neither" : "both";
-      findings.add(["tokens", index, "name"], `Expected one of token and tokenFile beside it but got ${got}`);
+    const given = [entry.token, entry.tokenFile, entry.hash].filter((value) => value !== undefined).length;
+    if (given !== 1) {
+      const got = given === 0 ? "none" : given === 2 ? "two" : "all";
+      findings.add(
+        ["tokens", index, "name"],
+        `Expected one of token, hash and tokenFile beside it but got ${got}`,
+      );
     }
   });
+  keys?.forEach((entry, index) => {
+    if (names.has(entry.name)) findings.add(["keys", index, "name"], `Name "${entry.name}" is given twice`);
+    names.add(entry.name);
+    const same = keys.slice(0, index).find(({ publicKey }) => publicKey === entry.publicKey);
+    if (same !== undefined) findings.add(["keys", index, "publicKey"], `Is the key of "${same.name}" too`);
+  });
+  checkHttp(config, findings);
+  checkPluginNames(config, findings);
   findings.ordered(config.limits, "maxUnauthenticatedPerAddress", "maxUnauthenticated");
 }
 
+function checkHttp({ http }: ServerConfig, findings: Findings): void {
+  if (http === undefined || http.bind !== undefined) return;
+  if (http.https === undefined) {
+    for (const key of Object.keys(http)) {
+      // A variable may be set for the whole machine; in a file or on a command line it is a mistake.
+      if (findings.originWithin(["http", key]).kind === "environment") continue;
+      findings.add(["http", key], "Has no effect without http.bind (--http-bind) or http.https");
+    }
+  } else if (http.https.redirect === true) {
+    findings.add(["http", "https", "redirect"], "Has no effect without http.bind (--http-bind)");
+  }
+}
+
+function checkPluginNames({ http }: ServerConfig, findings: Findings): void {
+  const names = Object.keys(http?.plugins ?? {});
+  const check = (use: readonly string[] | undefined, path: Path): void => {
+    use?.forEach((name, index) => {
+      if (names.includes(name)) return;
+      const meant = suggest(name, names);
+      const hint = meant === undefined ? "" : `; did you mean "${meant}"?`;
+      findings.add([...path, index], `No plugin in http.plugins has the name ${showValue(name)}${hint}`);
+    });
+  };
+  check(http?.use, ["http", "use"]);
+  for (const [name, { use }] of Object.entries(http?.services ?? {})) {
+    check(use, ["http", "services", name, "use"]);
+  }
+}
+
+/** The token goes to whatever server there is. */
+function checkSkipVerify({ tls, server }: ClientConfig, findings: Findings): void {
+  if (tls?.skipVerify !== true) return;
+  for (const key of ["ca", "pins", "serverName"] as const) {
+    if (tls[key] !== undefined) findings.add(["tls", key], "Has no effect beside tls.skipVerify");
+  }
+  const remote = [server ?? []].flat().find(({ hostname }) => !leadsToLoopback(hostname));
+  if (remote === undefined) return;
+  findings.add(
+    ["tls", "skipVerify"],
+    `Would give the token to anybody between here and ${remote.hostname}: only for a server on this machine; ` +
+      "pin the server's key (--pin) instead",
+  );
+}
+
 function checkClient(config: ClientConfig, findings: Findings): void {
+  if (config.keyFile !== undefined && (config.token !== undefined || config.tokenFile !== undefined)) {
+    findings.add(["keyFile"], "Expected one of keyFile, token and tokenFile but got more");
+  }
   if (config.server === undefined) {
     findings.add(["server"], "Missing: give --server, FERROTUNNEL_SERVER or server in a configuration file");
   }
@@ -127,13 +205,22 @@ function checkClient(config: ClientConfig, findings: Findings): void {
       "Missing: give --local-addr, FERROTUNNEL_LOCAL_ADDR or services in a configuration file",
     );
   }
+  for (const [name, service] of Object.entries(config.services ?? {})) {
+    const options = resolveService(name, service);
+    try {
+      if (options.kind === "http") encodeHttpService(options);
+    } catch (error) {
+      findings.add(["services", name, "type"], describeError(error));
+    }
+  }
   // Somebody who names an authority or a certificate believes to speak TLS; plain TCP in silence would betray that.
-  if (config.tls?.enabled !== true && findings.originOf(["tls", "enabled"]).kind === "default") {
-    for (const key of ["ca", "cert", "key", "serverName"] as const) {
+  if (!clientSpeaksTls(config.tls) && config.tls?.enabled === undefined) {
+    for (const key of ["ca", "cert", "key", "serverName", "skipVerify"] as const) {
       const origin = findings.originOf(["tls", key]);
       if (origin.kind === "default") continue;
       findings.add(["tls", key], "Has no effect without TLS: give --tls or set tls.enabled");
     }
   }
+  checkSkipVerify(config, findings);
   findings.ordered(config.limits, "reconnectMinMs", "reconnectMaxMs");
 }

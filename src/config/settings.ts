@@ -8,7 +8,7 @@ import type { Path } from "./origin.ts";
 import type { Role } from "./schema.ts";
 
 /** How the text of a flag or variable becomes a value. */
-export type SettingKind = "text" | "number" | "boolean" | "list";
+export type SettingKind = "text" | "texts" | "number" | "boolean" | "list";
 
 /** A value that can be given outside of the file. */
 export interface Setting {
@@ -24,6 +24,8 @@ export interface Setting {
   readonly kind: SettingKind;
   /** Its meaning, where the schema has none for its path. */
   readonly meaning?: string;
+  /** Whether the flag can be given more than once, for a list. @default false */
+  readonly repeatable?: boolean;
 }
 
 const TLS_FILES: readonly Setting[] = [
@@ -126,12 +128,77 @@ export const SETTINGS: Record<Role, readonly Setting[]> = {
       variable: "FERROTUNNEL_ALLOW_PORTS",
       kind: "list",
     },
+    {
+      path: ["http", "bind"],
+      flag: "--http-bind",
+      argument: "address",
+      variable: "FERROTUNNEL_HTTP_BIND",
+      kind: "text",
+    },
+    {
+      path: ["http", "domain"],
+      flag: "--domain",
+      argument: "name",
+      variable: "FERROTUNNEL_DOMAIN",
+      kind: "text",
+    },
     ...TOKEN,
+    {
+      path: ["keyFile"],
+      flag: "--key-file",
+      argument: "file",
+      variable: "FERROTUNNEL_KEY_FILE",
+      kind: "text",
+    },
+    {
+      path: ["tls", "enabled"],
+      flag: "--tls",
+      variable: "FERROTUNNEL_TLS",
+      kind: "boolean",
+      meaning:
+        "Speak TLS with clients, without --tls-cert by a key and certificate of the server's own making",
+    },
     ...TLS_FILES,
+    {
+      path: ["stateDir"],
+      flag: "--state-dir",
+      argument: "directory",
+      variable: "FERROTUNNEL_STATE_DIR",
+      kind: "text",
+    },
     ...ADMIN_AND_LOG,
   ],
   client: [
-    { path: ["server"], flag: "--server", argument: "address", variable: "FERROTUNNEL_SERVER", kind: "text" },
+    {
+      path: ["server"],
+      flag: "--server",
+      argument: "address",
+      variable: "FERROTUNNEL_SERVER",
+      kind: "texts",
+      repeatable: true,
+      meaning: "Address of the server; may be repeated for several of which one is used",
+    },
+    {
+      path: ["serverOrder"],
+      flag: "--server-order",
+      argument: "order",
+      variable: "FERROTUNNEL_SERVER_ORDER",
+      kind: "text",
+    },
+    {
+      path: ["connections"],
+      flag: "--connections",
+      argument: "count",
+      variable: "FERROTUNNEL_CONNECTIONS",
+      kind: "number",
+    },
+    {
+      path: ["directPool"],
+      flag: "--direct-pool",
+      argument: "count",
+      variable: "FERROTUNNEL_DIRECT_POOL",
+      kind: "number",
+    },
     {
       path: ["service", "local"],
       flag: "--local-addr",
@@ -148,6 +215,51 @@ export const SETTINGS: Record<Role, readonly Setting[]> = {
       variable: "FERROTUNNEL_REMOTE_PORT",
       kind: "number",
       meaning: "Its public port; 0 lets the server pick; the server's shared port when left out",
+    },
+    {
+      path: ["service", "type"],
+      flag: "--type",
+      argument: "type",
+      variable: "FERROTUNNEL_TYPE",
+      kind: "text",
+      meaning: "What it speaks: tcp or http; tcp when left out",
+    },
+    {
+      path: ["service", "hosts"],
+      flag: "--host",
+      argument: "host",
+      variable: "FERROTUNNEL_HOSTS",
+      kind: "list",
+      repeatable: true,
+      meaning:
+        "Host, or pattern such as *.example.com, of an http service; its name below the server's domain " +
+        "when left out; may be repeated",
+    },
+    {
+      path: ["service", "paths"],
+      flag: "--path",
+      argument: "path",
+      variable: "FERROTUNNEL_PATHS",
+      kind: "list",
+      repeatable: true,
+      meaning: "Beginning of the paths of an http service; every path when left out; may be repeated",
+    },
+    {
+      path: ["service", "rewriteHost"],
+      flag: "--rewrite-host",
+      argument: "host",
+      variable: "FERROTUNNEL_REWRITE_HOST",
+      kind: "text",
+      meaning: "Host that an http service is given; the visitor's when left out",
+    },
+    {
+      path: ["service", "mode"],
+      flag: "--mode",
+      argument: "mode",
+      variable: "FERROTUNNEL_MODE",
+      kind: "text",
+      meaning:
+        "How visitors of a tcp service are carried: multiplexed, or direct with a connection of their own each",
     },
     {
       path: ["service", "name"],
@@ -180,6 +292,22 @@ export const SETTINGS: Record<Role, readonly Setting[]> = {
       variable: "FERROTUNNEL_TLS_SERVER_NAME",
       kind: "text",
     },
+    {
+      path: ["tls", "pins"],
+      flag: "--pin",
+      argument: "fingerprint",
+      variable: "FERROTUNNEL_PINS",
+      kind: "list",
+      repeatable: true,
+      meaning: "Speak TLS with the server that has the key with this fingerprint; may be repeated",
+    },
+    {
+      path: ["tls", "skipVerify"],
+      flag: "--tls-skip-verify",
+      variable: "FERROTUNNEL_TLS_SKIP_VERIFY",
+      kind: "boolean",
+      meaning: "Take any server for the right one; only for one on this machine",
+    },
     ...ADMIN_AND_LOG,
   ],
 };
@@ -200,6 +328,8 @@ export function readSetting(text: string, kind: SettingKind): unknown {
       return text;
     case "number":
       return /^\d+$/.test(text) ? Number(text) : text;
+    case "texts":
+      return text.includes(",") ? readSetting(text, "list") : text;
     case "list":
       return text.split(",").map((part) => part.trim());
     case "boolean":

@@ -20,8 +20,9 @@ export type LogFormatName = typeof LOG_FORMATS[number];
 /** Longest timer of a JavaScript runtime, in milliseconds: 24.8 days. Longer ones would fire at once. */
 const MAX_TIMER_MS = 0x7fff_ffff;
 /** More of anything counted would not fit into a process. */
-const MAX_COUNT = 1_000_000;
-const MAX_BYTES = 1024 ** 4;
+export const MAX_COUNT = 1_000_000;
+/** More bytes would not fit anywhere. */
+export const MAX_BYTES = 1024 ** 4;
 
 /** The file that holds the only token. */
 export function tokenFileField(): z.ZodString {
@@ -67,6 +68,9 @@ export const LIMIT_FIELDS = {
   ),
   processBufferBytes: bytes("The same for all sessions together"),
   maxStreams: count("Streams open at once in one session"),
+  maxResetsPerSecond: count(
+    "Streams that a peer may open and reset, at once and again with each second; beyond it its session ends",
+  ),
   openTimeoutMs: duration("Milliseconds a stream waits for the peer to accept it"),
   heartbeatIntervalMs: duration("Milliseconds between heartbeats"),
   deadAfterMs: duration("Milliseconds without a sign of the peer after which a session is dead"),
@@ -79,14 +83,49 @@ export const LIMIT_FIELDS = {
   drainTimeoutMs: duration("Milliseconds streams may go on after a stop was asked for", 0),
   maxConnections: count("Visitors connected at once, over all ports"),
   maxSessions: count("Clients connected at once"),
+  maxSessionConnections: {
+    min: 1,
+    max: 64,
+    meaning: "Parallel connections of one client; each counts in `maxSessions`",
+  },
+  maxDirectPool: {
+    min: 1,
+    max: 999,
+    meaning: "Direct connections of one client that may wait for a visitor",
+  },
   maxUnauthenticated: count("Connections that have not yet authenticated"),
   maxUnauthenticatedPerAddress: count("The same from one address; of IPv6, from one /64"),
   maxServices: count("Services that one client may register"),
   reclaimGraceMs: duration("Milliseconds the names and ports of a client that was lost are kept for it", 0),
+  httpHeadTimeoutMs: duration(
+    "Milliseconds from a request's first byte, or from the connection, to the end of its head; then 408",
+  ),
+  httpBodyIdleTimeoutMs: duration(
+    "Milliseconds a body may stand still because the visitor sends or takes nothing of it",
+  ),
+  httpResponseTimeoutMs: duration(
+    "Milliseconds a local service may take to begin its response once it has the request; then 504",
+  ),
+  httpKeepAliveMs: duration("Milliseconds a visitor's connection may wait for its next request"),
+  httpIdleOriginMs: duration(
+    "Milliseconds a stream to a local HTTP service may wait for its next request; shorter than the service allows",
+  ),
+  httpMaxIdleOrigins: count("Streams to one local HTTP service that may wait for their next request"),
+  httpMaxRequests: count("Requests on one visitor's connection"),
+  httpMaxStreams: count("Requests at once on one visitor's HTTP/2 connection"),
+  httpMaxHeadBytes: bytes("Bytes of the head of a request (then 431) or of a response", 1024, 1024 ** 2),
+  httpMaxHeaders: count("Header fields of a head; then 431"),
+  httpMaxTargetBytes: bytes("Bytes of a request's target; then 414", 64, 1024 ** 2),
+  httpMaxBodyBytes: bytes("Bytes of a request's body, then 413; 0 sets no limit", 0),
+  pluginTimeoutMs: duration("Milliseconds a hook of a plugin may take; beyond it the plugin has failed"),
   connectTimeoutMs: duration("Milliseconds dialling the server may take"),
   localConnectTimeoutMs: duration("Milliseconds dialling a local service may take"),
   reconnectMinMs: duration("Milliseconds that bound the first wait before dialling again"),
   reconnectMaxMs: duration("Milliseconds up to which that bound doubles with every failure"),
+  failbackIntervalMs: duration("Milliseconds between attempts to return to the first of several servers"),
+  directIdleMs: duration(
+    "Milliseconds after which a direct connection without a visitor is replaced, or up to a quarter earlier",
+  ),
 } as const satisfies Record<keyof ServerLimits | keyof ClientLimits, LimitField>;
 
 type LimitsShape<Limits> = { [Name in keyof Limits]: z.ZodOptional<z.ZodInt> };

@@ -77,20 +77,26 @@ test("Output drops what does not fit while it is blocked, and says so afterwards
   await output.flush(10_000);
   const lines = written.trimEnd().split("\n");
   assert.equal(lines.length, 1025);
-  assert.equal(lines.at(-1), "2 lines were dropped because this output was blocked");
+  assert.equal(lines.at(-1), "2 lines were dropped because this output was blocked or full");
 });
 
-test("Output survives a closed descriptor", async () => {
-  let calls = 0;
-  const output = new Output(() => {
-    calls++;
-    return Promise.reject(new Error("EPIPE"));
+test("Output survives a full disk, and says afterwards how much is missing", async () => {
+  let full = true;
+  let written = "";
+  const output = new Output((bytes) => {
+    if (full) return Promise.reject(new Error("ENOSPC"));
+    written += new TextDecoder().decode(bytes);
+    return Promise.resolve(bytes.length);
   });
   output.line("a");
-  await output.flush(10_000);
   output.line("b");
   await output.flush(10_000);
-  assert.equal(calls, 2);
+  output.line("c");
+  await output.flush(10_000);
+  full = false;
+  output.line("d");
+  await output.flush(10_000);
+  assert.equal(written, "d\n3 lines were dropped because this output was blocked or full\n");
 });
 
 test("Output.flush() gives up on a descriptor that stays blocked", async () => {

@@ -4,7 +4,7 @@ import { test } from "../harness.ts";
 import { problemLines } from "./support.ts";
 
 const SERVER_KEYS =
-  "bind, tcpBind, serviceHost, publicHost, allowPorts, token, tokenFile, tokens, tls, admin, log, limits";
+  "bind, tcpBind, serviceHost, publicHost, allowPorts, token, tokenFile, tokens, tls, stateDir, http, admin, log, limits";
 const ADDRESS = 'Expected an IP address and port such as "0.0.0.0:7835" but got';
 const RANGE = 'Expected a port from 1 to 65535, or a range such as "2000-3000" but got';
 const TOKEN =
@@ -53,7 +53,7 @@ const CASES: [string, Role, string, string[]][] = [
     'server.yaml:3:5: tokens[0]: Unknown key "tokn"; did you mean "token"?',
   ]],
   ["the other role's key", "client", "allowPorts: [80]\n", [
-    'client.yaml:1:1: Unknown key "allowPorts"; known here: server, token, tokenFile, tunnelId, services, tls, admin, log, limits',
+    'client.yaml:1:1: Unknown key "allowPorts"; known here: server, serverOrder, connections, directPool, token, tokenFile, tunnelId, services, tls, admin, log, limits',
   ]],
   ["a wrong entry of a list", "server", "allowPorts:\n  - 80\n  - x\n  - 0\n  - 3000-2000\n", [
     `server.yaml:3:5: allowPorts[1]: ${RANGE} "x"`,
@@ -105,13 +105,13 @@ const CASES: [string, Role, string, string[]][] = [
     'server.yaml:3:12: tokens[1].name: Name "a" is given twice',
   ]],
   ["an entry without token", "server", "tokens:\n  - name: a\n", [
-    "server.yaml:2:11: tokens[0].name: Expected one of token and tokenFile beside it but got neither",
+    "server.yaml:2:11: tokens[0].name: Expected one of token, hash and tokenFile beside it but got none",
   ]],
   ["half of a certificate", "server", "tls:\n  cert: a.pem\n", [
     "server.yaml:2:9: tls.cert: Needs its private key in tls.key",
   ]],
   ["a client CA without certificate", "server", "tls:\n  ca: a.pem\n", [
-    "server.yaml:2:7: tls.ca: Needs the server's own certificate in tls.cert and tls.key",
+    "server.yaml:2:7: tls.ca: Has no effect without TLS: give --tls or set tls.enabled",
   ]],
   ["an open admin endpoint", "server", "admin:\n  bind: 0.0.0.0:9090\n", [
     "server.yaml:2:9: admin.bind: Other machines reach this address: use 127.0.0.1, or set admin.allowRemote",
@@ -129,12 +129,12 @@ const CASES: [string, Role, string, string[]][] = [
   [
     "wrong services",
     "client",
-    "server: a:1\nservices:\n  ssh: {type: udp, local: 22}\n  b d: {}\n  web:\n    local: 99999\n",
+    "server: a:1\nservices:\n  ssh: {type: udp, local: 22}\n  b d: {}\n  web:\n    local: 1\n  db: {type: tcp, local: 99999}\n",
     [
-      'client.yaml:3:15: services.ssh.type: Expected one of tcp but got "udp"',
+      'client.yaml:3:15: services.ssh.type: Expected one of tcp, http but got "udp"',
       `client.yaml:4:3: services.b d: ${NAME}`,
-      "client.yaml:5:3: services.web.type: Expected one of tcp but got nothing",
-      'client.yaml:6:12: services.web.local: Expected an address such as "127.0.0.1:22", or a port of this machine but got 99999',
+      "client.yaml:5:3: services.web.type: Expected one of tcp, http but got nothing",
+      'client.yaml:7:26: services.db.local: Expected an address such as "127.0.0.1:22", or a port of this machine but got 99999',
     ],
   ],
   ["nothing to do", "client", "log: {}\n", [

@@ -35,18 +35,29 @@ for (const role of ROLES) {
   test(`docs/cli.md has every flag and variable of a ${role}`, () => {
     assert.equal(section(read("docs/cli.md"), `${role} settings`), settingsTable(role));
   });
+}
 
-  test(`examples/${role}.yaml is a valid ${role} configuration, by the program and by the JSON Schema`, () => {
-    const text = read(`examples/${role}.yaml`);
-    assert.equal(recognizeRole(text, "file"), role);
-    load(role, { file: text });
-    assert.deepEqual(violations(jsonSchema(role), parse(text), ""), []);
-  });
+const EXAMPLES: Record<Role, readonly string[]> = {
+  server: ["server", "http_server"],
+  client: ["client", "http_client"],
+};
+for (const role of ROLES) {
+  for (const name of EXAMPLES[role]) {
+    test(`examples/${name}.yaml is a valid ${role} configuration, by the program and by the JSON Schema`, () => {
+      const text = read(`examples/${name}.yaml`);
+      assert.equal(recognizeRole(text, "file"), role);
+      load(role, { file: text });
+      assert.deepEqual(violations(jsonSchema(role), parse(text), ""), []);
+    });
+  }
 }
 
 test("examples/ has no YAML file that is not tested", () => {
   const names = readdirSync(new URL("examples/", ROOT)).filter((name) => name.endsWith(".yaml"));
-  assert.deepEqual(names.sort(), ["client.yaml", "server.yaml"]);
+  assert.deepEqual(
+    names.sort(),
+    ROLES.flatMap((role) => EXAMPLES[role]).map((name) => `${name}.yaml`).sort(),
+  );
 });
 
 test("The schema has every limit of the tunnel, with the tunnel's default", () => {
@@ -75,6 +86,12 @@ test("The JSON Schema refuses what the program refuses", () => {
     ["server", "token: 5"],
     ["client", "services: {ssh: {local: 22}}"],
     ["client", "services: {'a b': {type: tcp, local: 22}}"],
+    ["client", "services: {web: {type: htpt, local: 22}}"],
+    ["client", "services: {web: {type: http, local: 22, remotePort: 0}}"],
+    ["client", "services: {web: {type: tcp, local: 22, hosts: [a]}}"],
+    ["client", "services: {web: {type: http, local: 22, hosts: []}}"],
+    ["server", "http: {https: {bind: '0.0.0.0:1'}}"],
+    ["server", "http: {https: {bind: '0.0.0.0:1', certificates: [{cert: a}]}}"],
   ];
   for (const [role, text] of wrong) {
     assert.notDeepEqual(violations(jsonSchema(role), parse(text), ""), [], text);
@@ -92,8 +109,9 @@ interface CheckedSchema extends JsonSchema {
 
 /** As much of a JSON Schema validator as these schemas need. */
 function violations(schema: CheckedSchema, value: unknown, at: string): string[] {
-  if (schema.anyOf !== undefined) {
-    const results = schema.anyOf.map((option) => violations(option, value, at));
+  const alternatives = schema.anyOf ?? schema.oneOf;
+  if (alternatives !== undefined) {
+    const results = alternatives.map((option) => violations(option, value, at));
     return results.some((result) => result.length === 0) ? [] : [`${at}: none of the alternatives`];
   }
   const found: string[] = [];
@@ -105,6 +123,7 @@ function violations(schema: CheckedSchema, value: unknown, at: string): string[]
     boolean: typeof value === "boolean",
   };
   if (schema.type !== undefined && isType[schema.type] !== true) return [`${at}: not ${schema.type}`];
+  if (schema.const !== undefined && schema.const !== value) found.push(`${at}: not ${schema.const}`);
   if (schema.enum !== undefined && !schema.enum.includes(value)) found.push(`${at}: not one of the words`);
   if (typeof value === "number") {
     if (value < (schema.minimum ?? value) || value > (schema.maximum ?? value)) {

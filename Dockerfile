@@ -13,11 +13,14 @@ COPY . .
 RUN npx --yes deno@2.9.6 run --allow-all scripts/compile.ts bun --output /out/ferrotunnel
 
 FROM ${BASE}
-RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin ferrotunnel
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin ferrotunnel \
+ && install --directory --owner=10001 --mode=700 /var/lib/ferrotunnel
 COPY --from=build /out/ferrotunnel /usr/local/bin/ferrotunnel
 USER 10001
 # Where clients connect. The ports of the services come on top: publish those that you allow.
 EXPOSE 7835
+# The key that a server makes for itself; give it a volume, so that it outlives the container.
+ENV FERROTUNNEL_STATE_DIR=/var/lib/ferrotunnel
 # Inside the container only; the health check asks it.
 ENV FERROTUNNEL_ADMIN_BIND=127.0.0.1:4040
 HEALTHCHECK --interval=30s --timeout=5s --start-period=5s \

@@ -14,19 +14,32 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { findBun, findDeno, ROOT, run, type RunResult } from "./tools.ts";
 
-/** What the program may do when Deno compiled it; it asks for nothing more. It writes no file and starts no program. */
+/**
+ * What the program may do when Deno compiled it; it asks for nothing more. It starts no program, and writes nowhere but in
+ * its state directory, which is known only when it runs.
+ */
 export const PERMISSIONS: readonly string[] = [
   "--allow-net",
   "--allow-read",
+  "--allow-write",
   "--allow-env",
-  "--allow-sys=hostname",
+  "--allow-sys=hostname,uid",
   "--no-prompt",
 ];
+
+/**
+ * How much memory V8 may leave to garbage: 4 MiB of new objects and as much again while they are collected. The 16 MiB that it takes
+ * otherwise weigh more than thousands of idle visitors.
+ */
+export const V8_FLAGS = "--v8-flags=--max-semi-space-size=4";
 
 /** Where the program starts. */
 export const ENTRY: string = join(ROOT, "src", "main.ts");
 
 const DEADLINE_MS = 300_000;
+
+/** Less text to parse at each start. Names stay as they are, for the traces of errors. */
+const SMALLER = ["--minify-whitespace", "--minify-syntax"];
 
 /** Options of {@linkcode compileWithDeno} and {@linkcode compileWithBun}. */
 export interface CompileOptions {
@@ -50,7 +63,10 @@ export async function compileWithDeno(options: CompileOptions): Promise<RunResul
   const { output, target, entry = ENTRY } = options;
   // Bundled first: from the folder of sources Deno would embed all of node_modules, hundreds of megabytes.
   const bundle = `${output}.bundle.js`;
-  const bundled = await start([findBun(), "build", entry, "--target=node", "--outfile", bundle], options);
+  const bundled = await start(
+    [findBun(), "build", entry, "--target=node", ...SMALLER, "--outfile", bundle],
+    options,
+  );
   if (bundled.code !== 0) return bundled;
   const isolated = ["--no-config", "--no-lock", "--no-check", "--node-modules-dir=none"];
   const targeted = target === undefined ? [] : ["--target", target];
@@ -59,6 +75,7 @@ export async function compileWithDeno(options: CompileOptions): Promise<RunResul
     "compile",
     ...isolated,
     ...PERMISSIONS,
+    V8_FLAGS,
     ...targeted,
     "--output",
     output,
@@ -80,10 +97,20 @@ export async function compileWithBun(options: CompileOptions): Promise<RunResult
   const targeted = target === undefined ? [] : [`--target=${target}`];
   // Neither the environment files nor the configuration of the folder that it is started in is the program's.
   const sealed = ["--no-compile-autoload-dotenv", "--no-compile-autoload-bunfig"];
-  return await start(
-    [findBun(), "build", "--compile", ...sealed, ...targeted, entry, "--outfile", output],
-    options,
-  );
+  // Compiled to bytecode it starts in less than half the time: nothing is parsed. That wants the format to be named.
+  const quick = [...SMALLER, "--bytecode", "--format=esm"];
+  const command = [
+    findBun(),
+    "build",
+    "--compile",
+    ...quick,
+    ...sealed,
+    ...targeted,
+    entry,
+    "--outfile",
+    output,
+  ];
+  return await start(command, options);
 }
 
 async function start(command: string[], { output, onLine }: CompileOptions): Promise<RunResult> {

@@ -7,6 +7,7 @@
  * | `/readyz` | anyone | 200 when it can do its work, else 503 |
  * | `/api/v1/status` | bearer of the token | its state, as JSON |
  * | `/metrics` | bearer of the token | Prometheus' text format |
+ * | `POST /api/v1/reload` | bearer of the token | reads the configuration again: what has changed, or 422 and why not |
  *
  * A request is checked in this order: the `Host` field, its site, its method on the open pages, the token, the path.
  *
@@ -20,6 +21,8 @@ import { type ProcessFacts, renderMetrics } from "./metrics.ts";
 import type { AdminTarget } from "./target.ts";
 
 const OPEN_PATHS = new Set(["/healthz", "/readyz"]);
+/** The one path at which something is done. */
+const RELOAD_PATH = "/api/v1/reload";
 
 const NO_TOKEN = "The admin endpoint has no token, so only /healthz and /readyz answer. " +
   "Set one in the configuration (admin.token) or in the environment (FERROTUNNEL_ADMIN_TOKEN) and restart";
@@ -85,6 +88,14 @@ export function createAdminApp(target: AdminTarget, options: AdminAppOptions): H
     const page = await renderMetrics(target, options.facts);
     return context.body(page.body, 200, { "content-type": page.contentType });
   });
+  app.post(RELOAD_PATH, async (context) => {
+    const outcome = await target.reload?.();
+    if (outcome === undefined) {
+      return context.json({ error: "This program has no configuration to read" }, 404);
+    }
+    if (outcome.ok) return context.json({ changes: outcome.changes });
+    return context.json({ error: "The configuration cannot be used", problems: outcome.problems }, 422);
+  });
   app.notFound((context) => context.json({ error: "There is nothing at this path" }, 404));
   app.onError((error, context) => {
     options.onError(error);
@@ -121,7 +132,12 @@ function methodAndTokenGuard(
       const error = hasToken === undefined ? NO_TOKEN : WRONG_TOKEN;
       return context.json({ error }, 401, { "www-authenticate": 'Bearer realm="ferrotunnel admin"' });
     }
-    if (context.req.method !== "GET" && context.req.method !== "HEAD") {
+    const { method, path } = context.req;
+    if (path === RELOAD_PATH) {
+      if (method !== "POST") {
+        return context.json({ error: "Only POST is known here" }, 405, { allow: "POST" });
+      }
+    } else if (method !== "GET" && method !== "HEAD") {
       return context.json({ error: "Only GET and HEAD are known here" }, 405, { allow: "GET, HEAD" });
     }
     return await next();

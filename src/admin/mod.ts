@@ -12,7 +12,7 @@ import { createAdminApp } from "./app.ts";
 import { bracketed, isLoopback } from "./hosts.ts";
 import type { AdminTarget } from "./target.ts";
 
-export type { AdminTarget, GaugeReading } from "./target.ts";
+export type { AdminTarget, GaugeReading, ReloadOutcome } from "./target.ts";
 
 /** Options of {@linkcode startAdmin}. */
 export interface AdminOptions {

@@ -17,6 +17,19 @@ export interface GaugeReading {
   readonly labels?: Readonly<Record<string, string>>;
 }
 
+/** What came of reading the configuration again. */
+export type ReloadOutcome =
+  | {
+    readonly ok: true;
+    /** What has changed, each with its text. */
+    readonly changes: readonly { readonly type: string; readonly text: string }[];
+  }
+  | {
+    readonly ok: false;
+    /** Why nothing has changed, one line each. */
+    readonly problems: readonly string[];
+  };
+
 /** A server or client that can be asked how it is. The methods must be quick; they may throw, which is answered 500. */
 export interface AdminTarget {
   /** Which of the two. */
@@ -29,4 +42,6 @@ export interface AdminTarget {
   readonly counters: Counters;
   /** Its gauges now. */
   gauges(): Iterable<GaugeReading>;
+  /** Reads the configuration again. Never rejects. @default it was made without a configuration */
+  readonly reload?: (() => Promise<ReloadOutcome>) | undefined;
 }

@@ -67,6 +67,17 @@ export function latin1(bytes: Uint8Array, { ascii }: { ascii: boolean }): string
   return text;
 }
 
+/** Up to this length a text is made byte by byte. */
+const SHORT = 16;
+
+/** A part of bytes, none of which is over 0x7f, as text. */
+export function asciiText(bytes: Uint8Array, start: number, end: number): string {
+  if (end - start > SHORT) return decoder.decode(bytes.subarray(start, end));
+  let text = "";
+  for (let at = start; at < end; at++) text += String.fromCharCode(bytes[at]!);
+  return text;
+}
+
 /** Whether a text is a token. */
 export function isToken(text: string): boolean {
   for (let at = 0; at < text.length; at++) {

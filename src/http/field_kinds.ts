@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ALL_NAMES } from "./header_names.ts";
+import { ALL_NAMES, type KnownName } from "./header_names.ts";
 
 /** Belongs to one connection (RFC 9110, section 7.6.1), or to the way to a proxy: never passed on. */
 export const HOP = 1;
@@ -61,6 +61,32 @@ for (const name of ALL_NAMES) {
  */
 export function kindOf(name: string): number {
   return kinds.get(name) ?? kindByLower(name.toLowerCase());
+}
+
+const UNDERSCORE = 0x5f;
+const CASE_BIT = 0x20;
+const LETTER_S = 0x73;
+const LETTER_X = 0x78;
+const kindsOfKnown: readonly number[] = ALL_NAMES.map(kindOf);
+
+/**
+ * The kinds of a field, as {@linkcode kindOf} tells them, of a name that is still bytes.
+ *
+ * @param known What `knownName` has found: nearly every name that has a kind.
+ * @param bytes Hold the name from `start` to `end`.
+ */
+export function kindOfBytes(
+  known: KnownName | undefined,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): number {
+  if (known !== undefined) return kindsOfKnown[known.index]!;
+  // Of the others, only those with a prefix or with `_` have one.
+  const first = bytes[start]! | CASE_BIT;
+  let isPlain = end - start < FORWARDED_PREFIX.length || first !== LETTER_S && first !== LETTER_X;
+  for (let at = start; isPlain && at < end; at++) isPlain = bytes[at] !== UNDERSCORE;
+  return isPlain ? 0 : kindOf(String.fromCharCode(...bytes.subarray(start, end)));
 }
 
 /** Whether a field may stand behind a body. */

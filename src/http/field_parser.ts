@@ -1,13 +1,14 @@
 /**
- * The field lines of a head.
+ * The field lines of a head: whether they are right, and what they say about the message itself.
  *
  * @module
  */
-import { HIGH, LINE_KIND, PLAIN, TOKEN_LOWER } from "./bytes.ts";
+import { asciiText, HIGH, LINE_KIND, PLAIN, TOKEN_LOWER } from "./bytes.ts";
+import { FRAMING, HOP, kindOfBytes } from "./field_kinds.ts";
+import { FieldLines } from "./field_lines.ts";
 import type { FoundHead } from "./head_reader.ts";
 import { FACT_COUNT, knownName, spells } from "./header_names.ts";
 import { broken, type Sender, shown } from "./http_error.ts";
-import type { HeaderField } from "./types.ts";
 
 const COLON = 0x3a;
 const SPACE = 0x20;
@@ -46,27 +47,42 @@ export interface ParseFieldsOptions {
   readonly facts: FieldFacts;
 }
 
+const NOT_PASSED = HOP | FRAMING;
+
+/** The field lines of a head. */
+export interface ParsedFields {
+  readonly all: FieldLines;
+  /**
+   * Those that belong neither to the connection nor to the framing, if they are spelt as the encoder would spell them: one space
+   * before the value, none behind it. Undefined otherwise.
+   */
+  readonly endToEnd: FieldLines | undefined;
+}
+
 /**
  * Reads the field lines of a head.
  *
- * @param head Its lines and characters are known to be right.
+ * @param head Its lines and characters are known to be right. Kept for as long as what is returned is used.
  * @param start Index in its bytes where the first field line begins.
  * @param options Bounds.
  * @throws {HttpError}
  */
-export function parseFields(head: FoundHead, start: number, options: ParseFieldsOptions): HeaderField[] {
-  const { bytes, text } = head;
-  const base = head.start;
-  const { facts } = options;
-  const fields: HeaderField[] = [];
+export function parseFields(head: FoundHead, start: number, options: ParseFieldsOptions): ParsedFields {
+  const { bytes } = head;
+  const { facts, sender, maxFields } = options;
   const end = head.end - 2;
+  /** Lines that go on, as `FieldLines` wants them. */
+  const runs: number[] = [];
+  let runStart = start;
+  let isUsual = true;
+  let count = 0;
   let at = start;
   facts.clear();
   while (at < end) {
     const nameStart = at;
     while (TOKEN_LOWER[bytes[at]!] !== 0) at++;
     const nameEnd = at;
-    if (nameEnd === nameStart || bytes[at] !== COLON) wrongName(head, nameStart, options.sender);
+    if (nameEnd === nameStart || bytes[at] !== COLON) wrongName(head, nameStart, sender);
     at++;
     while (bytes[at] === SPACE || bytes[at] === HTAB) at++;
     const valueStart = at;
@@ -75,29 +91,34 @@ export function parseFields(head: FoundHead, start: number, options: ParseFields
     while (valueEnd > valueStart && (bytes[valueEnd - 1] === SPACE || bytes[valueEnd - 1] === HTAB)) {
       valueEnd--;
     }
+    if (valueEnd !== at || valueStart !== nameEnd + 2 || bytes[nameEnd + 1] !== SPACE) isUsual = false;
     at += 2;
-    if (fields.length === options.maxFields) {
-      throw broken(
-        options.sender,
-        431,
-        "too_many_fields",
-        `Refuse a head with over ${options.maxFields} fields`,
-      );
+    if (++count > maxFields) {
+      throw broken(sender, 431, "too_many_fields", `Refuse a head with over ${maxFields} fields`);
     }
     const known = knownName(bytes, nameStart, nameEnd);
-    const value = text.slice(valueStart - base, valueEnd - base);
-    fields.push([nameOf(head, known, nameStart, nameEnd), value]);
-    if (known !== undefined && known.fact >= 0) facts.add(known.fact, value);
+    if (known !== undefined && known.fact >= 0) {
+      facts.add(known.fact, valueAt(head, valueStart, valueEnd));
+    }
+    if (kindOfBytes(known, bytes, nameStart, nameEnd) & NOT_PASSED) {
+      if (nameStart > runStart) runs.push(runStart, nameStart);
+      runStart = at;
+    }
   }
-  return fields;
+  if (end > runStart) runs.push(runStart, end);
+  return {
+    all: new FieldLines(head, [start, end]),
+    endToEnd: isUsual ? new FieldLines(head, runs) : undefined,
+  };
 }
 
-/** One string for each usual spelling: equal ones are the same object, which makes looking for them cheap. */
-function nameOf(head: FoundHead, known: ReturnType<typeof knownName>, start: number, end: number): string {
-  if (known !== undefined) {
-    if (spells(known.usual, head.bytes, start)) return known.usual;
-    if (spells(known.lower, head.bytes, start)) return known.lower;
-  }
+/** Values that are seen in nearly every head: to know them is cheaper than to make texts of them. */
+const USUAL_VALUES: readonly string[] = ["keep-alive", "close", "chunked", "Keep-Alive"];
+function valueAt(head: FoundHead, start: number, end: number): string {
+  const { bytes } = head;
+  const length = end - start;
+  for (const usual of USUAL_VALUES) if (usual.length === length && spells(usual, bytes, start)) return usual;
+  if (head.ascii) return asciiText(bytes, start, end);
   return head.text.slice(start - head.start, end - head.start);
 }
 

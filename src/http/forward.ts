@@ -119,6 +119,43 @@ export interface ForwardedResponse {
  */
 export function forwardResponse(head: ResponseHead, options: ForwardResponseOptions): ForwardedResponse {
   const { request } = options;
+  const framing = framingForVisitor(
+    framingOfStatus(head.framing, { request, status: head.status }),
+    request.version,
+  );
+  const mayTellLength = head.status >= 200 && head.status !== 204 && framing.kind === "none";
+  const { headers, length } = head.endToEnd === undefined || mayTellLength
+    ? endToEndOf(head)
+    : { headers: new HeaderList({ lines: head.endToEnd, endToEnd: true }), length: undefined };
+  return {
+    status: head.status,
+    reason: head.reason,
+    headers,
+    framing,
+    unsentLength: mayTellLength ? length : undefined,
+    keepAlive: (options.keepAlive ?? request.keepAlive) && framing.kind !== "until_close",
+    visitorVersion: request.version,
+  };
+}
+
+/**
+ * The framing that goes with a status: without one a visitor of HTTP/1.1 would take everything up to the connection's end, the
+ * answers to others too, for the body.
+ *
+ * @param framing Of the response, whose status may have been another one.
+ * @param options `status` that the visitor is told, and the request that it answers.
+ * @returns `none` for HEAD, 1xx, 204 and 304, and only for these
+ */
+export function framingOfStatus(
+  framing: BodyFraming,
+  { request, status }: { readonly request: RequestHead; readonly status: number },
+): BodyFraming {
+  if (request.method === "HEAD" || status < 200 || status === 204 || status === 304) return { kind: "none" };
+  return framing.kind === "none" ? { kind: "length", bytes: 0 } : framing;
+}
+
+/** The fields of a response that go on, and what it says about its length. */
+function endToEndOf(head: ResponseHead): { headers: HeaderList; length: number | undefined } {
   const fields: HeaderField[] = [];
   let connection: string | undefined;
   let length: number | undefined;
@@ -130,17 +167,7 @@ export function forwardResponse(head: ResponseHead, options: ForwardResponseOpti
     } else if (kind & FRAMING && !(kind & HOP) && !name.includes("_")) length = parseContentLength(value);
     if (!(kind & (HOP | FRAMING))) fields.push(field);
   }
-  const framing = framingForVisitor(head.framing, request.version);
-  const mayTellLength = head.status >= 200 && head.status !== 204 && framing.kind === "none";
-  return {
-    status: head.status,
-    reason: head.reason,
-    headers: new HeaderList(withoutListed(fields, connection, "service")),
-    framing,
-    unsentLength: mayTellLength ? length : undefined,
-    keepAlive: (options.keepAlive ?? request.keepAlive) && framing.kind !== "until_close",
-    visitorVersion: request.version,
-  };
+  return { headers: new HeaderList(withoutListed(fields, connection, "service")), length };
 }
 
 /**

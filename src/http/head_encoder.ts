@@ -26,6 +26,8 @@ export function fieldBytes(name: string, value: string): number {
 /** Bytes that a head needs at most; for {@linkcode writeRequestHead}. */
 export function requestHeadBytes(request: ForwardedRequest): number {
   let size = FIXED_BYTES + request.method.length + request.target.length + request.host.length;
+  const { lines } = request.headers;
+  if (lines !== undefined) return size + lines.byteLength;
   for (const [name, value] of request.headers) size += fieldBytes(name, value);
   return size;
 }
@@ -51,10 +53,14 @@ export function writeRequestHead(request: ForwardedRequest, into: Uint8Array, at
   into[end++] = SPACE;
   end = writeTarget(into, end, target);
   end = writeFixed(into, end, " HTTP/1.1\r\n");
-  end = writeField(into, end, "Host", request.host);
-  for (const [name, value] of request.headers) {
-    if (kindOf(name) & (HOP | FRAMING | HOST_FIELD | EXPECT_FIELD)) continue;
-    end = writeField(into, end, name, value);
+  const { lines } = request.headers;
+  if (lines !== undefined) end = lines.write(into, end);
+  else {
+    end = writeField(into, end, "Host", request.host);
+    for (const [name, value] of request.headers) {
+      if (kindOf(name) & (HOP | FRAMING | HOST_FIELD | EXPECT_FIELD)) continue;
+      end = writeField(into, end, name, value);
+    }
   }
   end = writeFraming(into, end, request.framing);
   if (request.expectContinue) end = writeFixed(into, end, "Expect: 100-continue\r\n");
@@ -70,7 +76,9 @@ export function encodeRequestHead(request: ForwardedRequest): Uint8Array {
 
 /** Bytes that a head needs at most; for {@linkcode writeResponseHead}. */
 export function responseHeadBytes(response: ForwardedResponse): number {
+  const { lines } = response.headers;
   let size = FIXED_BYTES + response.reason.length;
+  if (lines !== undefined) return size + lines.byteLength;
   for (const [name, value] of response.headers) size += fieldBytes(name, value);
   return size;
 }
@@ -94,9 +102,13 @@ export function writeResponseHead(response: ForwardedResponse, into: Uint8Array,
   let end = writeFixed(into, at, `HTTP/1.1 ${status} `);
   end = writeValue(into, end, response.reason);
   end = writeLineEnd(into, end);
-  for (const [name, value] of response.headers) {
-    if (kindOf(name) & (HOP | FRAMING)) continue;
-    end = writeField(into, end, name, value);
+  const { lines } = response.headers;
+  if (lines !== undefined) end = lines.write(into, end);
+  else {
+    for (const [name, value] of response.headers) {
+      if (kindOf(name) & (HOP | FRAMING)) continue;
+      end = writeField(into, end, name, value);
+    }
   }
   if (status === 101) {
     end = writeFixed(into, end, UPGRADE_FIELDS);

@@ -15,18 +15,54 @@ type LineEnds = number;
 
 const FIRST_COPY = 1024;
 
-/** A head whose lines end as they must and whose characters are allowed. */
-export interface FoundHead {
+/** Where a head lies. */
+interface HeadPlace {
   /** Holds the head. */
   readonly bytes: Uint8Array;
-  /** Where the head begins in `bytes`; `text` begins there too. */
+  /** Where the head begins in `bytes`. */
   readonly start: number;
   /** Where it ends, behind the empty line. */
   readonly end: number;
-  /** The head, one character for each byte. */
-  readonly text: string;
   /** Index behind the head in the bytes that were given last. */
   readonly after: number;
+  /** Whether `bytes` may change once the head was read. */
+  readonly borrowed: boolean;
+  /** Whether no byte is over 0x7f. */
+  readonly ascii: boolean;
+}
+
+/** A head whose lines end as they must and whose characters are allowed. */
+export class FoundHead implements HeadPlace {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  readonly after: number;
+  readonly borrowed: boolean;
+  readonly ascii: boolean;
+  #text: string | undefined;
+
+  /** @param place Where it lies. */
+  constructor(place: HeadPlace) {
+    this.bytes = place.bytes;
+    this.start = place.start;
+    this.end = place.end;
+    this.after = place.after;
+    this.borrowed = place.borrowed;
+    this.ascii = place.ascii;
+  }
+
+  /** The head, one character for each byte. Made when asked for: most of a head is passed on without being text. */
+  get text(): string {
+    return this.#text ??= latin1(this.bytes.subarray(this.start, this.end), { ascii: this.ascii });
+  }
+
+  /** The same head in memory that does not change. */
+  kept(): FoundHead {
+    if (!this.borrowed) return this;
+    const bytes = this.bytes.slice(this.start, this.end);
+    const { after, ascii } = this;
+    return new FoundHead({ bytes, start: 0, end: bytes.length, after, borrowed: false, ascii });
+  }
 }
 
 /** Reads the heads of one connection up to their ends, one after the other. */
@@ -66,14 +102,13 @@ export class HeadReader {
     }
     const ascii = this.#ascii;
     if (this.#held === undefined) {
-      const text = latin1(bytes.subarray(start, after), { ascii });
       this.#reset();
-      return { bytes, start, end: after, text, after };
+      return new FoundHead({ bytes, start, end: after, after, borrowed: true, ascii });
     }
     const held = this.#hold(bytes, start, after);
     const size = this.#size;
     this.#reset();
-    return { bytes: held, start: 0, end: size, text: latin1(held.subarray(0, size), { ascii }), after };
+    return new FoundHead({ bytes: held, start: 0, end: size, after, borrowed: false, ascii });
   }
 
   #scan(bytes: Uint8Array, start: number, stop: number): number {

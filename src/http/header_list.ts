@@ -4,21 +4,40 @@
  * @module
  */
 import { isFieldValue, isToken } from "./bytes.ts";
+import type { HeaderField, Lines } from "./field_lines.ts";
 
-/** A header field: its name as it came, and its value without the spaces around it. */
-export type HeaderField = readonly [name: string, value: string];
+export type { HeaderField };
 
 const CASE_BIT = 0x20;
 const LETTER_A = 0x61;
 const LETTER_Z = 0x7a;
 
+/** Lines that are not looked at yet, as a list. */
+export interface ListedLines {
+  readonly lines: Lines;
+  /**
+   * Whether they may be written as they are: none belongs to the connection or to the framing, and those of a request begin
+   * with its `Host`. @default false
+   */
+  readonly endToEnd?: boolean;
+}
+
 /** Header fields. Names are compared without regard to case. */
 export class HeaderList implements Iterable<HeaderField> {
-  #fields: HeaderField[];
+  /** Undefined while nobody has asked for them. */
+  #list: HeaderField[] | undefined;
+  /** What the fields are made of; undefined when they have changed since. */
+  #source: ListedLines | undefined;
 
-  /** Makes a list. @param fields Checked already; kept, not copied. */
-  constructor(fields: HeaderField[] = []) {
-    this.#fields = fields;
+  /** Makes a list. @param fields Checked already; kept, not copied. Lines become fields when somebody asks for them. */
+  constructor(fields: HeaderField[] | ListedLines = []) {
+    if (Array.isArray(fields)) this.#list = fields;
+    else this.#source = fields;
+  }
+
+  /** The lines of the list as they may be written; undefined when it is to be written field by field. */
+  get lines(): Lines | undefined {
+    return this.#source?.endToEnd === true ? this.#source.lines : undefined;
   }
 
   /** How many fields there are. */
@@ -48,18 +67,18 @@ export class HeaderList implements Iterable<HeaderField> {
   set(name: string, value: string): void {
     checkField(name, value);
     this.delete(name);
-    this.#fields.push([name, value]);
+    this.#changing().push([name, value]);
   }
 
   /** Adds a field. @throws {TypeError} when name or value cannot stand in a head */
   append(name: string, value: string): void {
     checkField(name, value);
-    this.#fields.push([name, value]);
+    this.#changing().push([name, value]);
   }
 
   /** Takes all fields of the name away. */
   delete(name: string): void {
-    if (this.has(name)) this.#fields = this.#fields.filter(([field]) => !sameName(field, name));
+    if (this.has(name)) this.#list = this.#changing().filter(([field]) => !sameName(field, name));
   }
 
   /** A copy that can be changed on its own. */
@@ -70,6 +89,16 @@ export class HeaderList implements Iterable<HeaderField> {
   /** The fields, in order. */
   [Symbol.iterator](): Iterator<HeaderField> {
     return this.#fields[Symbol.iterator]();
+  }
+
+  get #fields(): HeaderField[] {
+    return this.#list ??= this.#source?.lines.fields() ?? [];
+  }
+
+  #changing(): HeaderField[] {
+    const fields = this.#fields;
+    this.#source = undefined;
+    return fields;
   }
 }
 

@@ -55,6 +55,7 @@ const COMMON_NAMES = [
   ..."Set-Cookie Strict-Transport-Security TE Timing-Allow-Origin Traceparent Tracestate Trailer".split(" "),
   ..."Upgrade-Insecure-Requests User-Agent Vary Via WWW-Authenticate X-Content-Type-Options".split(" "),
   ..."X-Correlation-Id X-Forwarded-For X-Forwarded-Host X-Forwarded-Port X-Forwarded-Proto".split(" "),
+  ..."Authentication-Info HTTP2-Settings".split(" "),
   ..."X-Frame-Options X-Powered-By X-Real-IP X-Request-Id X-Requested-With X-XSS-Protection".split(" "),
 ];
 
@@ -69,13 +70,15 @@ export interface KnownName {
   readonly lower: string;
   /** Index of its fact; -1 when it has none. */
   readonly fact: number;
+  /** Its place among {@linkcode ALL_NAMES}. */
+  readonly index: number;
 }
 
 const BUCKETS = 256;
 const buckets: (readonly KnownName[])[] = Array.from({ length: BUCKETS }, () => []);
 
 for (const [index, usual] of ALL_NAMES.entries()) {
-  const name = { usual, lower: usual.toLowerCase(), fact: index < FACT_COUNT ? index : -1 };
+  const name = { usual, lower: usual.toLowerCase(), fact: index < FACT_COUNT ? index : -1, index };
   const bytes = new TextEncoder().encode(usual);
   const bucket = bucketOf(bytes, 0, bytes.length);
   buckets[bucket] = [...buckets[bucket] ?? [], name];

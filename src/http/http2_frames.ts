@@ -1,6 +1,6 @@
 /**
  * What a peer sends over HTTP/2, seen as frames (RFC 9113, section 4.1): a watch in front of whoever really reads them, so that
- * the bounds are the same whichever library that is.
+ * the bounds are the same whichever library that is, and none meets what it cannot bear.
  *
  * @module
  */
@@ -30,6 +30,10 @@ export interface FrameMeterOptions {
   readonly maxHeadBytes: number;
   /** Whether the connection's preface comes before the first frame: of clients it does. */
   readonly preface: boolean;
+  /** Takes what goes on: everything but GOAWAY. Views of what was pushed, or bytes of its own. */
+  readonly pass: (bytes: Uint8Array) => void;
+  /** The peer begins no more requests, or takes no more. */
+  readonly onGoAway: () => void;
 }
 
 /** What a client sends first (RFC 9113, section 3.4). */
@@ -38,6 +42,7 @@ export const PREFACE: Uint8Array = new TextEncoder().encode("PRI * HTTP/2.0\r\n\
 const HEADER_BYTES = 9;
 const DATA = 0;
 const HEADERS = 1;
+const GOAWAY = 7;
 const WINDOW_UPDATE = 8;
 const CONTINUATION = 9;
 const END_STREAM = 1;
@@ -45,7 +50,8 @@ const END_STREAM = 1;
 const MAX_ENDED = 10_000;
 
 /**
- * Follows the frames of one direction without keeping any of them.
+ * Follows the frames of one direction and keeps none of them. GOAWAY is told of and goes no further: a peer that sends it while
+ * requests are open ends the process of Deno 2.9, whose HTTP/2 frees what it is still reading.
  *
  * @example
  * ```ts
@@ -58,6 +64,8 @@ const MAX_ENDED = 10_000;
  *   windowUpdates: always,
  *   maxHeadBytes: 1024,
  *   preface: false,
+ *   pass: () => {},
+ *   onGoAway: () => {},
  * });
  * const ping = Uint8Array.of(0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8);
  * console.log(meter.push(ping)); // control_frames
@@ -69,8 +77,9 @@ export class FrameMeter {
   /** Streams that the peer has ended. */
   readonly #ended = new Set<number>();
   #headerBytes = 0;
-  /** Bytes to pass by before the next frame's header. */
+  /** Bytes to pass by before the next frame's header, and whether they stay behind. */
   #skip: number;
+  #drops = false;
   #blockBytes = 0;
 
   /** @param options Bounds. */
@@ -79,27 +88,41 @@ export class FrameMeter {
     this.#skip = options.preface ? PREFACE.length : 0;
   }
 
-  /** Takes what has come. @returns the bound that was passed, if one was; then the connection must end */
+  /**
+   * Takes what has come. Of a header that is not whole, nothing goes on before the rest is there.
+   *
+   * @returns the bound that was passed, if one was; then the connection must end
+   */
   push(bytes: Uint8Array): FrameLimit | undefined {
+    const { length } = bytes;
+    let from = 0;
     let at = 0;
-    while (at < bytes.length) {
+    while (at < length) {
       if (this.#skip > 0) {
-        const passed = Math.min(this.#skip, bytes.length - at);
+        const passed = Math.min(this.#skip, length - at);
         this.#skip -= passed;
         at += passed;
+        if (this.#drops) from = at;
         continue;
       }
-      const taken = Math.min(HEADER_BYTES - this.#headerBytes, bytes.length - at);
-      for (let index = 0; index < taken; index++) {
-        this.#header[this.#headerBytes + index] = bytes[at + index]!;
+      const start = at;
+      const kept = this.#headerBytes;
+      at += this.#take(bytes, at);
+      if (this.#headerBytes < HEADER_BYTES) {
+        this.#pass(bytes, from, start);
+        return undefined;
       }
-      this.#headerBytes += taken;
-      at += taken;
-      if (this.#headerBytes < HEADER_BYTES) return undefined;
       this.#headerBytes = 0;
       const limit = this.#frame();
       if (limit !== undefined) return limit;
+      this.#drops = this.#header[3] === GOAWAY;
+      if (!this.#drops && kept === 0) continue;
+      this.#pass(bytes, from, start);
+      from = at;
+      if (this.#drops) this.#options.onGoAway();
+      else this.#options.pass(this.#header.slice());
     }
+    this.#pass(bytes, from, length);
     return undefined;
   }
 
@@ -111,6 +134,20 @@ export class FrameMeter {
   /** Nobody asks about a stream any more. */
   forget(id: number): void {
     this.#ended.delete(id);
+  }
+
+  /** Takes what there is of a header. @returns how many bytes that is */
+  #take(bytes: Uint8Array, start: number): number {
+    const taken = Math.min(HEADER_BYTES - this.#headerBytes, bytes.length - start);
+    for (let index = 0; index < taken; index++) {
+      this.#header[this.#headerBytes + index] = bytes[start + index]!;
+    }
+    this.#headerBytes += taken;
+    return taken;
+  }
+
+  #pass(bytes: Uint8Array, from: number, to: number): void {
+    if (to > from) this.#options.pass(bytes.subarray(from, to));
   }
 
   #frame(): FrameLimit | undefined {

@@ -96,5 +96,7 @@ export function broken(sender: Sender, status: HttpErrorStatus, rule: HttpRule, 
 
 /** A received text as a message may show it: one short line, without what could be taken for more than text. */
 export function shown(text: string): string {
-  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+  const short = JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+  // JSON leaves these alone, some of which terminals obey.
+  return short.replace(/[\x7f-\x9f]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`);
 }

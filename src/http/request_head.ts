@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { TARGET, TOKEN_LOWER } from "./bytes.ts";
+import { asciiText, TARGET, TOKEN_LOWER } from "./bytes.ts";
+import { HeadMemory } from "./head_memory.ts";
 import { FieldFacts, parseFields } from "./field_parser.ts";
 import { framingOf } from "./framing.ts";
 import { DEFAULT_HEAD_LIMITS, type HeadLimits } from "./head_limits.ts";
@@ -29,6 +30,7 @@ export const MAX_METHOD_BYTES = 32;
 const SPACE = 0x20;
 const CR = 0x0d;
 const VERSION_BYTES = "HTTP/1.1".length;
+const USUAL_LINE_END = " HTTP/1.1\r\n";
 
 /**
  * Reads the heads of the requests of one connection, one after the other.
@@ -46,7 +48,9 @@ const VERSION_BYTES = "HTTP/1.1".length;
 export class RequestHeadParser {
   readonly #limits: HeadLimits;
   readonly #reader: HeadReader;
+  /** Of the head that came last. */
   readonly #facts = new FieldFacts();
+  readonly #memory = new HeadMemory();
 
   /** @param limits Overrides of {@linkcode DEFAULT_HEAD_LIMITS}. */
   constructor(limits: Partial<HeadLimits> = {}) {
@@ -69,11 +73,31 @@ export class RequestHeadParser {
    * @throws {HttpError} when the message must not be served; the parser is of no use afterwards.
    */
   push(bytes: Uint8Array, start = 0, end: number = bytes.length): ParsedRequest | undefined {
+    const again = this.#reader.started ? undefined : this.#recall(bytes, start, end);
+    if (again !== undefined) return again;
     const found = this.#reader.read(bytes, start, end);
     return found === undefined ? undefined : { head: this.#parse(found), end: found.after };
   }
 
+  /** Reads a head whose field lines are those of the head before. @returns undefined for any other: it is read in full */
+  #recall(bytes: Uint8Array, start: number, end: number): ParsedRequest | undefined {
+    const memory = this.#memory;
+    const before = memory.head;
+    if (before === undefined) return undefined;
+    const sameEnd = memory.match(bytes, start, end);
+    if (sameEnd >= 0) return { head: before, end: sameEnd };
+    const line = usualStartLine(bytes, start, end);
+    if (line === undefined || line.raw.length > this.#limits.maxTargetBytes) return undefined;
+    if (line.end - start + memory.fieldsBytes > this.#limits.maxHeadBytes) return undefined;
+    const after = memory.matchFields(bytes, line.end, end);
+    if (after < 0) return undefined;
+    const head = this.#headOf(line, before.headers);
+    memory.keep(head, bytes, { start, fields: line.end, end: after });
+    return { head, end: after };
+  }
+
   #parse(found: FoundHead): RequestHead {
+    this.#memory.forget();
     const { bytes, text, start } = found;
     // One empty line before a request is ignored (RFC 9112, section 2.2).
     const lineStart = bytes[start] === CR ? start + 2 : start;
@@ -90,11 +114,19 @@ export class RequestHeadParser {
       throw new HttpError(501, "method", `Refuse a method of ${method.length} bytes`);
     }
     if (method === "CONNECT") throw new HttpError(405, "method", "Refuse CONNECT");
-    const fields = parseFields(found, at + 1 + VERSION_BYTES + 2, {
+    const fields = at + 1 + VERSION_BYTES + 2;
+    const { all } = parseFields(found, fields, {
       maxFields: this.#limits.maxFields,
       sender: "visitor",
       facts: this.#facts,
     });
+    const head = this.#headOf({ method, raw, version }, new HeaderList(all.fields()));
+    this.#memory.keep(head, bytes, { start: lineStart, fields, end: found.end });
+    return head;
+  }
+
+  /** Puts a head together. What its fields say is in the facts. */
+  #headOf({ method, raw, version }: StartLine, headers: HeaderList): RequestHead {
     const facts = this.#facts;
     const { target, host, port } = resolveTarget(raw, { method, facts });
     const framing = framingOf(facts, { sender: "visitor", version });
@@ -103,7 +135,6 @@ export class RequestHeadParser {
       version,
       framing,
     });
-    const headers = new HeaderList(fields);
     return {
       method,
       target,
@@ -128,6 +159,34 @@ export class RequestHeadParser {
     if (next === CR || next === SPACE) wrongStartLine(found, lineStart);
     throw new HttpError(400, "target", `Refuse a target with byte ${next} after ${shown(raw)}`);
   }
+}
+
+/** What stands in a request's first line. */
+interface StartLine {
+  readonly method: string;
+  /** The target as it came. */
+  readonly raw: string;
+  readonly version: "1.0" | "1.1";
+}
+
+/** Reads the first line of a request where it is an ordinary one. @returns with where it ends; undefined for any other */
+function usualStartLine(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): StartLine & { readonly end: number } | undefined {
+  let at = start;
+  while (at < end && TOKEN_LOWER[bytes[at]!] !== 0) at++;
+  const methodEnd = at++;
+  const targetStart = at;
+  while (at < end && TARGET[bytes[at]!] !== 0) at++;
+  const right = methodEnd > start && methodEnd - start <= MAX_METHOD_BYTES && bytes[methodEnd] === SPACE &&
+    at > targetStart && at + USUAL_LINE_END.length <= end && spells(USUAL_LINE_END, bytes, at);
+  if (!right) return undefined;
+  const method = asciiText(bytes, start, methodEnd);
+  if (method === "CONNECT") return undefined;
+  const raw = asciiText(bytes, targetStart, at);
+  return { method, raw, version: "1.1", end: at + USUAL_LINE_END.length };
 }
 
 /** Reads the version and makes sure that the line ends behind it. */

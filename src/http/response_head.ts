@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { STATUS_CODES } from "node:http";
 import { HIGH, LINE_KIND, PLAIN } from "./bytes.ts";
 import { FieldFacts, parseFields } from "./field_parser.ts";
 import { framingOf } from "./framing.ts";
@@ -103,7 +104,7 @@ export class ResponseHeadParser {
     const request = this.#request;
     if (request === undefined) throw new TypeError("Cannot read a response before expect() was called");
     const found = this.#reader.read(bytes, start, end);
-    return found === undefined ? undefined : { head: this.#parse(found, request), end: found.after };
+    return found === undefined ? undefined : { head: this.#parse(found.kept(), request), end: found.after };
   }
 
   #parse(found: FoundHead, request: AnsweredRequest): ResponseHead {
@@ -113,7 +114,7 @@ export class ResponseHeadParser {
       sender: "service",
       facts: this.#facts,
     });
-    const headers = new HeaderList(fields);
+    const headers = new HeaderList({ lines: fields.all });
     const facts = this.#facts;
     const declared = framingOf(facts, { sender: "service", version });
     const options = connectionOptions(facts.values[CONNECTION], "service");
@@ -122,7 +123,8 @@ export class ResponseHeadParser {
     const framing = bodiless ? NONE : declared;
     const keepAlive = keepsAlive(options, version) && framing.kind !== "until_close" &&
       !this.#announcesBody(status);
-    return { status, reason, version, headers, framing, keepAlive };
+    const endToEnd = listsNothing(options) ? fields.endToEnd : undefined;
+    return { status, reason, version, headers, endToEnd, framing, keepAlive };
   }
 
   #checkInterim(
@@ -161,10 +163,18 @@ export class ResponseHeadParser {
   }
 }
 
+/** Whether `Connection` names no field that must not go on. */
+function listsNothing(options: readonly string[]): boolean {
+  for (const option of options) {
+    if (option !== "close" && option !== "keep-alive" && option !== "upgrade") return false;
+  }
+  return true;
+}
+
 function statusLine(
   found: FoundHead,
 ): { version: "1.0" | "1.1"; status: number; reason: string; end: number } {
-  const { bytes, start, text } = found;
+  const { bytes, start } = found;
   const minor = bytes[start + VERSION_BYTES - 1];
   let at = start + VERSION_BYTES + 1;
   let status = 0;
@@ -176,15 +186,14 @@ function statusLine(
   const right = spells("HTTP/1.", bytes, start) && (minor === 0x30 || minor === 0x31) &&
     bytes[start + VERSION_BYTES] === SPACE && status >= 100 && (next === SPACE || next === CR);
   if (!right) {
-    throw new HttpError(
-      502,
-      "start_line",
-      `Refuse the first line ${shown(text.slice(0, text.indexOf("\r")))}`,
-    );
+    const line = found.text.slice(0, found.text.indexOf("\r"));
+    throw new HttpError(502, "start_line", `Refuse the first line ${shown(line)}`);
   }
   if (next === SPACE) at++;
   const reasonStart = at;
   while (LINE_KIND[bytes[at]!] === PLAIN || LINE_KIND[bytes[at]!] === HIGH) at++;
-  const reason = text.slice(reasonStart - start, at - start);
+  const usual = STATUS_CODES[status];
+  const isUsual = usual?.length === at - reasonStart && spells(usual, bytes, reasonStart);
+  const reason = isUsual ? usual : found.text.slice(reasonStart - start, at - start);
   return { version: minor === 0x31 ? "1.1" : "1.0", status, reason, end: at + 2 };
 }

@@ -47,8 +47,8 @@ export class TrailerReader {
       const head = this.#reader.read(bytes, start, end);
       if (head === undefined) return -1;
       const options = { maxFields: MAX_TRAILERS, sender: this.#sender, facts: new FieldFacts() };
-      const fields = parseFields(head, head.start + LINE_END.length, options);
-      this.#trailers = new HeaderList(fields.filter(([name]) => mayTrail(name)));
+      const { all } = parseFields(head, head.start + LINE_END.length, options);
+      this.#trailers = new HeaderList(all.fields().filter(([name]) => mayTrail(name)));
       return head.after;
     } catch (error) {
       throw error instanceof HttpError ? this.#ofTrailers(error) : error;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Lines } from "./field_lines.ts";
 import type { HeaderList } from "./header_list.ts";
 
 export type { HeaderField } from "./header_list.ts";
@@ -53,6 +54,11 @@ export interface ResponseHead {
   readonly version: "1.0" | "1.1" | "2";
   /** All fields, in their order. */
   readonly headers: HeaderList;
+  /**
+   * The fields that go on to a visitor, where they may be written as they came. @default undefined: they are to be found
+   * among `headers`
+   */
+  readonly endToEnd?: Lines | undefined;
   readonly framing: BodyFraming;
   /** Whether the connection may carry another request after this response. */
   readonly keepAlive: boolean;

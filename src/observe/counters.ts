@@ -24,6 +24,24 @@ export const COUNTERS = {
   streams_shed: { help: "Streams reset because a memory budget was used up." },
   local_connect_failed: { help: "Connections to local services that failed, by service.", label: "service" },
   reconnects: { help: "Attempts of a client to reach its server after the first." },
+  http_requests: {
+    help: "HTTP requests that are over, by class of the status that the visitor got whole.",
+    label: "class",
+  },
+  http_failed: {
+    help: "HTTP requests answered by the server itself because they failed, by reason.",
+    label: "reason",
+  },
+  http_cut_off: {
+    help: "HTTP requests that ended before their response was whole, by reason.",
+    label: "reason",
+  },
+  http_protocol_errors: { help: "HTTP messages that broke the rules, by rule.", label: "rule" },
+  plugin_answers: { help: "HTTP requests that a plugin answered, by plugin.", label: "plugin" },
+  plugin_failures: {
+    help: "Times a plugin threw, took too long or answered what cannot be, by plugin.",
+    label: "plugin",
+  },
   limits_hit: { help: "Times a limit refused something, by limit.", label: "limit" },
 } as const satisfies Record<string, { help: string; label?: string }>;
 

@@ -5,6 +5,7 @@
  */
 import { isFieldValue, isToken, trimSpaces } from "../http/bytes.ts";
 import type { HeaderList } from "../http/header_list.ts";
+import { deleteSpellings } from "../http/spellings.ts";
 import type { PluginFactory, PluginRequest } from "./types.ts";
 
 /** Changes of the fields of a message: removed first, then set, then appended. Values are templates, see {@linkcode headers}. */
@@ -77,7 +78,8 @@ export function isHeaderTemplate(text: string): boolean {
 /**
  * Removes, sets and appends header fields of requests and responses. In values `${visitor}`, `${requestId}`, `${host}`,
  * `${scheme}`, `${method}`, `${target}`, `${service}` and `${tunnelId}` stand for those of the request. What is put in is
- * escaped (percent-encoded unless it is plain), so that no visitor can add a value, let alone a field.
+ * escaped (percent-encoded unless it is plain), so that no visitor can add a value, let alone a field. Names are those of any case, and
+ * `_` counts as `-`: a service behind CGI or WSGI reads `X_User` as `X-User`.
  *
  * @param options What is changed.
  * @throws {TypeError} for a name or value that cannot be, or a variable that is not known
@@ -156,8 +158,12 @@ function parseTemplate(text: string): Part[] | undefined {
 }
 
 function apply({ remove, set, append }: Edits, list: HeaderList, request: PluginRequest): void {
-  for (const name of remove) list.delete(name);
-  for (const [name, parts] of set) list.set(name, fill(parts, request));
+  for (const name of remove) deleteSpellings(list, name);
+  for (const [name, parts] of set) {
+    const value = fill(parts, request);
+    deleteSpellings(list, name);
+    list.append(name, value);
+  }
   for (const [name, parts] of append) list.append(name, fill(parts, request));
 }
 

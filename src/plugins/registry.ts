@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { hostKeys } from "../http/host.ts";
+import { hostKeys, parseHostPattern } from "../http/host.ts";
 import { PluginChain, type PluginChainOptions } from "./chain.ts";
 import { closePlugins } from "./create_plugins.ts";
 import type { Plugin } from "./types.ts";
@@ -75,7 +75,12 @@ export class PluginRegistry {
   constructor(plugins: ReadonlyMap<string, Plugin>, options: PluginRegistryOptions) {
     this.#plugins = plugins;
     this.#options = options;
-    for (const [name, { use = [] }] of Object.entries(options.services ?? {})) this.#byName.set(name, use);
+    for (const [name, { use = [] }] of Object.entries(options.services ?? {})) {
+      this.#add(name, use);
+      // Requests come by the one spelling of their host: a guard that is named with another one must not be lost.
+      const host = parseHostPattern(name);
+      if (host !== undefined && host !== name) this.#add(host, use);
+    }
     this.#usesHosts = [...this.#byName.keys()].some((name) => name.includes(".") || name.includes("["));
     const unknown = this.unknown([...options.use ?? [], ...[...this.#byName.values()].flat()]);
     if (unknown.length > 0) throw new TypeError(`Expected names of plugins but got ${unknown.join(", ")}`);
@@ -115,6 +120,10 @@ export class PluginRegistry {
   /** Closes every plugin. Never rejects. */
   async close(): Promise<void> {
     await closePlugins(this.#plugins.values(), this.#options);
+  }
+
+  #add(name: string, use: readonly string[]): void {
+    this.#byName.set(name, [...this.#byName.get(name) ?? [], ...use]);
   }
 
   #namesFor({ service, host, wanted }: PluginScope): readonly string[] {

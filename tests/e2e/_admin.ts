@@ -9,7 +9,12 @@ import { ADMIN_TOKEN } from "../support/tunnel_process.ts";
 
 /** What a server says about itself. */
 interface Status {
-  readonly clients: readonly { readonly streams: number; readonly bufferedBytes: number }[];
+  readonly clients: readonly {
+    readonly member: number;
+    readonly streams: number;
+    readonly bufferedBytes: number;
+    readonly direct: { readonly visitors: number };
+  }[];
 }
 
 /** A server's admin endpoint. */
@@ -42,10 +47,19 @@ export class Admin {
 
   /** Its whole state. */
   async status(): Promise<Status> {
-    const response = await fetch(`${this.#url}api/v1/status`, {
+    return JSON.parse(await this.#get("api/v1/status")).status;
+  }
+
+  /** Its metrics, in Prometheus' text format. */
+  metrics(): Promise<string> {
+    return this.#get("metrics");
+  }
+
+  async #get(path: string): Promise<string> {
+    const response = await fetch(`${this.#url}${path}`, {
       headers: { authorization: `Bearer ${ADMIN_TOKEN}`, connection: "close" },
     });
     assert.equal(response.status, 200);
-    return (await response.json()).status;
+    return await response.text();
   }
 }

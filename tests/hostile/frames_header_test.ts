@@ -119,6 +119,7 @@ const AFTER_HANDSHAKE: readonly ControlMessage[] = [
   { type: "heartbeat_ack", timestamp: 1n },
   { type: "error", streamId: undefined, code: "timeout", message: "a" },
   { type: "plugin_data", pluginId: "a", data: Uint8Array.of(1) },
+  { type: "direct_wanted", count: 1 },
   { type: "handshake_ack", sessionId: ID, status: "success", version: 1, capabilities: [] },
 ];
 

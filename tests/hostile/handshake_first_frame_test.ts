@@ -37,6 +37,7 @@ const MESSAGES: { readonly [Type in ControlMessage["type"]]: Extract<ControlMess
   "heartbeat_ack": { type: "heartbeat_ack", timestamp: 1n },
   "error": { type: "error", streamId: undefined, code: "timeout", message: "no" },
   "plugin_data": { type: "plugin_data", pluginId: "a", data: new Uint8Array(1) },
+  "direct_wanted": { type: "direct_wanted", count: 1 },
 };
 const TYPES = Object.keys(MESSAGES) as ControlMessage["type"][];
 

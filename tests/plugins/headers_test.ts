@@ -21,6 +21,17 @@ test("headers() removes, then sets, then appends, on requests and on responses",
   ]]);
 });
 
+test("W23: headers() means a field in every spelling that a service could take for it", async () => {
+  const plugin = await new Bench().make(headers({
+    request: { remove: ["X-Admin"], set: { "X-User": "ann" } },
+  }));
+  const request = requestOf({
+    fields: [["X_Admin", "1"], ["x-admin", "1"], ["X_USER", "root"], ["X-Users", "1"], ["X_User", "root"]],
+  });
+  plugin.onRequest?.(request);
+  assert.deepEqual([...request.headers], [["X-Users", "1"], ["X-User", "ann"]]);
+});
+
 test("headers() puts in what the request says", async () => {
   const value =
     "${visitor} ${requestId} ${host} ${scheme} ${method} ${target} ${service} ${tunnelId} $ {x} $${host}";

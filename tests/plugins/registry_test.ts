@@ -47,6 +47,23 @@ test("PluginRegistry finds the owner's choice by name, host and pattern", () => 
   assert.equal(named(registryOf({ services: { localhost: { use: ["d"] } } }), { host: "localhost" }), "d");
 });
 
+test("W14: the owner's choice for a host holds for every spelling of it", () => {
+  for (const name of ["App.Example.com", "app.example.com.", "APP.EXAMPLE.COM"]) {
+    assert.equal(named(registryOf({ services: { [name]: { use: ["a"] } } }), { service: "x" }), "a", name);
+  }
+  assert.equal(
+    named(registryOf({ services: { "*.Example.COM": { use: ["a"] } } }), { service: "x" }),
+    "a",
+  );
+  const services = { "app.example.com": { use: ["a"] }, "App.Example.com": { use: ["b"] } };
+  assert.equal(named(registryOf({ services }), { service: "x" }), "a b");
+  assert.equal(named(registryOf({ services: { "[0:0::1]": { use: ["a"] } } }), { host: "[::1]" }), "a");
+  assert.equal(
+    named(registryOf({ services: { Web: { use: ["a"] } } }), { service: "Web", host: "x.y" }),
+    "a",
+  );
+});
+
 test("PluginRegistry makes one chain for one list, and none for an empty one", () => {
   const registry = registryOf({ use: ["a"] });
   const scope = { service: "web", host: "x", wanted: ["b"] };

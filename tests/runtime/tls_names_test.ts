@@ -174,7 +174,7 @@ test("TLS by name: certificates that cannot be used, or none, are refused at onc
   }
   await assert.rejects(listen({ identities: [first], ca: first.cert }), TypeError);
   await assert.rejects(listen({ identities: [first], ...second }), TypeError);
-  const { listener } = await listen(first);
-  
+  const { listener } = await listen({ identities: [first] });
+  assert.throws(() => listener.setIdentities?.([second], { ca: first.cert }), TypeError);
   await listener.close();
 });

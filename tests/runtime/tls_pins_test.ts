@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { TunnelError } from "../../src/errors.ts";
 import { runtime } from "../../src/runtime/mod.ts";
 import type { Connection, ConnectTlsOptions, Listener, TlsIdentity } from "../../src/runtime/types.ts";
-import { makeCertificate } from "../../src/trust/certificate.ts";
+import { makeCertificate, OWN_NAME } from "../../src/trust/certificate.ts";
 import { fingerprintOfCertificate } from "../../src/trust/fingerprint.ts";
 import { test } from "../harness.ts";
 import { ChildProgram } from "../support/child_program.ts";
@@ -110,6 +110,15 @@ for (const [name, identity, tls, reason] of REFUSED) {
     await listener.close();
   });
 }
+
+test("TLS: a certificate that signs itself can be trusted like an authority, for the name in it", async () => {
+  const { listener } = await listen(own);
+  const tls = { ca: own.cert, serverName: OWN_NAME };
+  assert.equal(await talk(listener, tls), pin);
+  await assert.rejects(talk(listener, { ca: own.cert }), { code: "CONNECTION" });
+  await assert.rejects(talk(listener, { ...tls, ca: ownIdentity().cert }), { code: "CONNECTION" });
+  await listener.close();
+});
 
 test("TLS skipVerify: any server is taken, and shows its key", async () => {
   for (const identity of [own, expired, otherName]) {

@@ -123,7 +123,7 @@ export class ChildProgram implements AsyncDisposable {
   }
 
   /** Sends a signal to this process only. */
-  signal(signal: "SIGTERM" | "SIGINT" | "SIGKILL" | "SIGHUP"): void {
+  signal(signal: "SIGTERM" | "SIGINT" | "SIGKILL" | "SIGHUP" | "SIGSTOP" | "SIGCONT"): void {
     const { pid } = this.#child;
     // Not with the child's own kill(): under Deno it makes every end look like one by that signal.
     if (this.running && pid !== undefined) process.kill(pid, signal);

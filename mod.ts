@@ -30,6 +30,7 @@
 export { type RunningServer, startServer, type StartServerOptions } from "./src/app/server.ts";
 export { type RunningClient, startClient, type StartClientOptions } from "./src/app/client.ts";
 export type { ServiceState } from "./src/tunnel/client.ts";
+export type { ReadTlsFiles } from "./src/tunnel/dialler.ts";
 export type { ClientEvent, ServerEvent } from "./src/tunnel/events.ts";
 export type { ClientStatus, ServerStatus } from "./src/tunnel/status.ts";
 export {
@@ -43,6 +44,7 @@ export {
   type HttpServerOptions,
   type HttpServiceOptions,
   type HttpServicePolicy,
+  type HttpServiceProtocol,
   type HttpsOptions,
   type Limits,
   type PortRange,
@@ -92,10 +94,12 @@ export type {
   ConnectTlsOptions,
   Listener,
   ListenOptions,
+  ListenTlsOptions,
   Runtime,
   ServeHttpOptions,
   Signal,
   SocketAddress,
+  TlsIdentity,
   TlsOptions,
 } from "./src/runtime/types.ts";
 export { VERSION } from "./src/version.ts";

@@ -50,7 +50,7 @@ export class RequestHeadParser {
   readonly #reader: HeadReader;
   /** Of the head that came last. */
   readonly #facts = new FieldFacts();
-  readonly #memory = new HeadMemory();
+  readonly #memory = new HeadMemory<RequestHead>();
 
   /** @param limits Overrides of {@linkcode DEFAULT_HEAD_LIMITS}. */
   constructor(limits: Partial<HeadLimits> = {}) {
@@ -92,7 +92,8 @@ export class RequestHeadParser {
     const after = memory.matchFields(bytes, line.end, end);
     if (after < 0) return undefined;
     const head = this.#headOf(line, before.headers);
-    memory.keep(head, bytes, { start, fields: line.end, end: after });
+    const own = bytes.slice(start, after);
+    memory.keep(head, own, { start: 0, fields: line.end - start, end: own.length });
     return { head, end: after };
   }
 
@@ -121,7 +122,13 @@ export class RequestHeadParser {
       facts: this.#facts,
     });
     const head = this.#headOf({ method, raw, version }, new HeaderList(all.fields()));
-    this.#memory.keep(head, bytes, { start: lineStart, fields, end: found.end });
+    const kept = found.kept();
+    const offset = kept.start - start;
+    this.#memory.keep(head, kept.bytes, {
+      start: lineStart + offset,
+      fields: fields + offset,
+      end: kept.end,
+    });
     return head;
   }
 

@@ -10,6 +10,7 @@ import { FieldFacts, parseFields } from "./field_parser.ts";
 import { framingOf } from "./framing.ts";
 import { DEFAULT_HEAD_LIMITS, type HeadLimits } from "./head_limits.ts";
 import { type FoundHead, HeadReader } from "./head_reader.ts";
+import { HeadMemory } from "./head_memory.ts";
 import { HeaderList } from "./header_list.ts";
 import {
   CONNECTION,
@@ -67,6 +68,9 @@ export class ResponseHeadParser {
   readonly #limits: HeadLimits;
   readonly #reader: HeadReader;
   readonly #facts = new FieldFacts();
+  readonly #memory = new HeadMemory<ResponseHead>();
+  /** Whether the remembered one answers a HEAD. */
+  #wasToHead = false;
   #request: AnsweredRequest | undefined;
   #interim = 0;
 
@@ -103,8 +107,22 @@ export class ResponseHeadParser {
   push(bytes: Uint8Array, start = 0, end: number = bytes.length): ParsedResponse | undefined {
     const request = this.#request;
     if (request === undefined) throw new TypeError("Cannot read a response before expect() was called");
-    const found = this.#reader.read(bytes, start, end);
-    return found === undefined ? undefined : { head: this.#parse(found.kept(), request), end: found.after };
+    const memory = this.#memory;
+    const isToHead = request.method === "HEAD";
+    if (memory.head !== undefined && isToHead === this.#wasToHead && !this.started) {
+      const after = memory.match(bytes, start, end);
+      if (after >= 0) return { head: memory.head, end: after };
+    }
+    memory.forget();
+    const found = this.#reader.read(bytes, start, end)?.kept();
+    if (found === undefined) return undefined;
+    const head = this.#parse(found, request);
+    this.#wasToHead = isToHead;
+    // How others are read depends on more than their bytes.
+    if (head.status >= 200) {
+      memory.keep(head, found.bytes, { start: found.start, fields: found.start, end: found.end });
+    }
+    return { head, end: found.after };
   }
 
   #parse(found: FoundHead, request: AnsweredRequest): ResponseHead {

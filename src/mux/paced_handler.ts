@@ -91,6 +91,8 @@ export class PacedHandler implements StreamHandler {
 
   /** @inheritdoc */
   close(reason: CloseReason | undefined): void {
+    // The last bytes may have been what the stream waited for: its end goes before its close.
+    if (this.#held.length === 0) this.#endIfHeld();
     this.#closed = true;
     this.#pacers.received.forget(this.#receiving);
     this.#pacers.sent.forget(this.#sending);
@@ -123,7 +125,11 @@ export class PacedHandler implements StreamHandler {
       this.#handler.data(start === 0 && end === piece.length ? piece : piece.subarray(start, end), slab);
       if (end === piece.length) slab.release();
     }
-    if (this.#held.length > 0 || !this.#endHeld || this.#closed) return;
+    if (this.#held.length === 0 && !this.#closed) this.#endIfHeld();
+  }
+
+  #endIfHeld(): void {
+    if (!this.#endHeld) return;
     this.#endHeld = false;
     this.#handler.end();
   }

@@ -43,12 +43,13 @@ export function isAmbiguous(path: string): boolean {
  * segments, `.` and `..` resolved. A service reads something between this and what is written.
  *
  * @param path As it came.
- * @returns undefined for an escape that means nothing
+ * @returns undefined for an escape that means nothing, and for one that means the end to some
  */
 export function resolvePath(path: string): string | undefined {
   if (/%(?![0-9A-Fa-f]{2})/.test(path)) return undefined;
   // Byte by byte: what a byte over 0x7f means is of no concern here.
   const decoded = path.replace(/%../g, (escape) => String.fromCharCode(Number.parseInt(escape.slice(1), 16)));
+  if (decoded.includes("\0")) return undefined; // Ends a path for some.
   const segments: string[] = [];
   for (const part of decoded.replaceAll("\\", "/").split("/")) {
     const semicolon = part.indexOf(";");

@@ -37,7 +37,15 @@ export interface RouteConflict {
 interface HostEntry<Holder> {
   readonly owner: string;
   /** Longest path first. */
-  readonly routes: { readonly path: string; readonly holder: Holder }[];
+  readonly routes: Route<Holder>[];
+}
+
+/** A path that leads somewhere. */
+interface Route<Holder> {
+  readonly path: string;
+  /** The same in lower case. */
+  readonly folded: string;
+  readonly holder: Holder;
 }
 
 /**
@@ -107,9 +115,16 @@ export class HttpRouter<Holder> {
     if (only?.path === "/") return only.holder;
     const path = pathOf(target);
     const found = longest(routes, path);
-    if (!isAmbiguous(path)) return found;
-    const resolved = resolvePath(path);
-    return resolved !== undefined && longest(routes, resolved) === found ? found : undefined;
+    const read = isAmbiguous(path) ? resolvePath(path) : path;
+    if (found === undefined || read === undefined) return undefined;
+    const other = read === path ? found : longest(routes, read);
+    if (other?.holder !== found.holder) return undefined;
+    // Many services take `/Admin` for `/admin`: that is another service's path as well.
+    const folded = read.toLowerCase();
+    const elsewhere = routes.some((route) =>
+      route.holder !== found.holder && route.path.length > other.path.length && isBelow(folded, route.folded)
+    );
+    return elsewhere ? undefined : found.holder;
   }
 
   /** The longest pattern that covers a host, or a narrower pattern. */
@@ -157,7 +172,7 @@ export class HttpRouter<Holder> {
           this.#countWildcard(host, 1);
         } else this.#exact.set(host, entry);
       }
-      for (const path of paths) entry.routes.push({ path, holder });
+      for (const path of paths) entry.routes.push({ path, folded: path.toLowerCase(), holder });
       entry.routes.sort((a, b) => b.path.length - a.path.length);
     }
   }
@@ -183,10 +198,7 @@ export class HttpRouter<Holder> {
   }
 }
 
-function longest<Holder>(
-  routes: readonly { readonly path: string; readonly holder: Holder }[],
-  path: string,
-): Holder | undefined {
-  for (const route of routes) if (isBelow(path, route.path)) return route.holder;
+function longest<Holder>(routes: readonly Route<Holder>[], path: string): Route<Holder> | undefined {
+  for (const route of routes) if (isBelow(path, route.path)) return route;
   return undefined;
 }

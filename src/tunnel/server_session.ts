@@ -22,7 +22,6 @@ import type { Doorkeeper } from "./doorkeeper.ts";
 import type { Grant, GrantSession } from "./grant.ts";
 import { KeyChallenge } from "./key_proof.ts";
 import type { ServerLimits } from "./options.ts";
-import type { ServiceBinder } from "./service_binder.ts";
 import type { Identity } from "./services.ts";
 import { SessionTeam, type TeamMember } from "./session_team.ts";
 
@@ -45,7 +44,7 @@ export interface ServerSessionHost {
   /** Who may come in. */
   readonly doorkeeper: Doorkeeper;
   /** Who has which service. */
-  readonly binder: ServiceBinder;
+  readonly binder: { withdraw(team: ClientTeam, name: string): RegisterAck };
   /** Fingerprint of the server's own key; undefined without TLS. */
   readonly fingerprint: string | undefined;
   /** Whether one more client can be served. */

@@ -89,7 +89,7 @@ export class Program implements AsyncDisposable {
     }
   }
 
-  signal(name: "SIGTERM" | "SIGINT" | "SIGKILL"): void {
+  signal(name: "SIGTERM" | "SIGINT" | "SIGKILL" | "SIGHUP"): void {
     // Not the child's own `kill`: after it Deno reports the signal instead of the exit code.
     if (this.#child.pid !== undefined) process.kill(this.#child.pid, name);
   }

@@ -62,7 +62,7 @@ test("loadConfig() reads every flag and every variable of both roles", () => {
   for (const role of ["server", "client"] as const) {
     assert.ok(SETTINGS[role].length > 10);
     // Those of a service over HTTP, and the one that goes with no other of TLS, have tests of their own.
-    const others = /okenFile$|^service\.(?:hosts|paths|rewriteHost)$|^tls\.skipVerify$/;
+    const others = /okenFile$|^keyFile$|^service\.(?:hosts|paths|rewriteHost)$|^tls\.skipVerify$/;
     const settings = SETTINGS[role].filter(({ path }) => !others.test(path.join(".")));
     const textOf = (path: string): string =>
       values[path] ?? (/addr|bind|local|server$/i.test(path) ? "127.0.0.1:9" : "x");

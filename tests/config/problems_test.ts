@@ -4,7 +4,7 @@ import { test } from "../harness.ts";
 import { problemLines } from "./support.ts";
 
 const SERVER_KEYS =
-  "bind, tcpBind, serviceHost, publicHost, allowPorts, token, tokenFile, tokens, tls, stateDir, http, admin, log, limits";
+  "bind, tcpBind, serviceHost, publicHost, allowPorts, token, tokenFile, tokens, keys, tls, stateDir, http, admin, log, limits";
 const ADDRESS = 'Expected an IP address and port such as "0.0.0.0:7835" but got';
 const RANGE = 'Expected a port from 1 to 65535, or a range such as "2000-3000" but got';
 const TOKEN =
@@ -53,7 +53,7 @@ const CASES: [string, Role, string, string[]][] = [
     'server.yaml:3:5: tokens[0]: Unknown key "tokn"; did you mean "token"?',
   ]],
   ["the other role's key", "client", "allowPorts: [80]\n", [
-    'client.yaml:1:1: Unknown key "allowPorts"; known here: server, serverOrder, connections, directPool, token, tokenFile, tunnelId, services, tls, admin, log, limits',
+    'client.yaml:1:1: Unknown key "allowPorts"; known here: server, serverOrder, connections, directPool, token, tokenFile, keyFile, tunnelId, services, tls, admin, log, limits',
   ]],
   ["a wrong entry of a list", "server", "allowPorts:\n  - 80\n  - x\n  - 0\n  - 3000-2000\n", [
     `server.yaml:3:5: allowPorts[1]: ${RANGE} "x"`,

@@ -38,8 +38,8 @@ for (const role of ROLES) {
 }
 
 const EXAMPLES: Record<Role, readonly string[]> = {
-  server: ["server", "http_server"],
-  client: ["client", "http_client"],
+  server: ["server", "http_server", "https_server"],
+  client: ["client", "http_client", "grpc_client"],
 };
 for (const role of ROLES) {
   for (const name of EXAMPLES[role]) {

@@ -1,6 +1,6 @@
-// A gRPC service for tests, for Node, Deno and Bun. Prints its port, then a line for each call that is left.
+// A gRPC service for tests, in Node. Prints its port, then a line for each call that is left.
+// deno-lint-ignore-file explicit-function-return-type -- JavaScript has no types.
 import { Buffer } from "node:buffer";
-import process from "node:process";
 import { Metadata, Server, ServerCredentials, status } from "@grpc/grpc-js";
 
 const text = {
@@ -16,8 +16,7 @@ const method = (name, requestStream, responseStream) => ({
   ...text,
 });
 
-/** The methods, for clients too. */
-export const METHODS = {
+const METHODS = {
   unary: method("Unary", false, false),
   up: method("Up", true, false),
   down: method("Down", false, true),
@@ -67,17 +66,9 @@ const HANDLERS = {
   hang: (call) => call.on("cancelled", () => console.log("left")),
 };
 
-/** Starts the service. */
-export async function startService() {
-  const server = new Server();
-  server.addService(METHODS, HANDLERS);
-  const port = await new Promise((resolve, reject) => {
-    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) => {
-      if (error === null) resolve(bound);
-      else reject(error);
-    });
-  });
+const server = new Server();
+server.addService(METHODS, HANDLERS);
+server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) => {
+  if (error !== null) throw error;
   console.log(`port ${port}`);
-}
-
-if (process.argv.includes("serve")) await startService();
+});

@@ -28,7 +28,7 @@ const toText = (bytes: Buffer): string => bytes.toString();
 
 /** What the services are written in. */
 const SERVICES: Readonly<Record<string, readonly string[]>> = {
-  Node: ["node", "tests/e2e/_grpc_service.mjs", "serve"],
+  Node: ["node", "tests/e2e/_grpc_service.mjs"],
   Python: ["python3", "tests/e2e/_grpc_service.py"],
 };
 

@@ -43,4 +43,21 @@ test("HTTP/2: header fields of any name, doubled ones too, reach the visitor", a
   const { status, body, headers } = await answer;
   assert.deepEqual([status, body, headers["constructor"]], [200, "ok", "a"]);
 });
-void request;
+
+test("HTTP/2: a service that does not speak it gets nothing of a request, whatever its visitor calls a gRPC call", async () => {
+  await using world = await stage();
+  for (const body of ["\r\n\r\nGET /hidden HTTP/1.1\r\nHost: app.test\r\n\r\n", ""]) {
+    const visitor = await world.visit();
+    await visitor.write(
+      request("POST /secret", ["Content-Type: application/grpc", `Content-Length: ${body.length}`], body),
+    );
+    const service = await world.next();
+    const preface = await service.until("SM\r\n\r\n");
+    await service.write("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+    assert.equal((await visitor.response()).status, 502);
+    assert.equal(preface, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    // SETTINGS, WINDOW_UPDATE and GOAWAY are all that may follow.
+    assert.doesNotMatch(await service.rest().catch(() => ""), /hidden|HTTP|x-forwarded|secret/);
+    assert.ok(service.socket.bytesReceived < 150, `${service.socket.bytesReceived} bytes`);
+  }
+});

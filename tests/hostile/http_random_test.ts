@@ -8,12 +8,14 @@ import { BodyScanner } from "../../src/http/body.ts";
 import { RequestHeadParser } from "../../src/http/request_head.ts";
 import { ResponseHeadParser } from "../../src/http/response_head.ts";
 import type { RequestHead } from "../../src/http/types.ts";
+import type { Plugin } from "../../src/plugins/types.ts";
 import { test } from "../harness.ts";
 import { bytesOf, parseRequest } from "../http/support.ts";
+import { answerOf, visitByHttp2 } from "../ingress/http/_http2.ts";
 import { type Stage, stage } from "../ingress/http/_stage.ts";
 import { listenSockets, type RawSocket } from "../support/raw_socket.ts";
 
-const ROUNDS = 60;
+const ROUNDS = 30;
 const REQUESTS = 12;
 /** In place of a deed: a host that nobody has. */
 const NOBODY = "nobody";
@@ -182,17 +184,63 @@ async function visit(at: Stage, dice: Dice, what: string): Promise<number> {
   return check(text, [...asked, closing], what);
 }
 
-test("W12, W21, W25: whatever visitors and a service do, no answer is taken for that of another request", async () => {
+/** Looks at every message, and leads some bodies through streams that change nothing. */
+const LOOKS_ON: Plugin = {
+  name: "looks on",
+  onRequest: ({ target }) =>
+    Promise.resolve(target.length % 2 === 0 ? undefined : { body: new TransformStream() }),
+  onResponse: (_, { target }) => target.length % 3 === 0 ? { body: new TransformStream() } : undefined,
+};
+
+for (const [kind, plugins] of [["alone", []], ["with a plugin", [LOOKS_ON]]] as const) {
+  test(`W12, W21, W25: whatever visitors and a service do, no answer is taken for that of another request, ${kind}`, async () => {
+    const service = await listenSockets({ onSocket: serve });
+    try {
+      const local = { hostname: "127.0.0.1", port: service.address.port };
+      await using at = await stage({ service: { local }, plugins });
+      const dice = new Dice(4_711);
+      let answered = 0;
+      for (let round = 0; round < ROUNDS; round++) answered += await visit(at, dice, `round${round}`);
+      assert.ok(answered > ROUNDS * 2, `${answered} answers`);
+    } finally {
+      await service.close();
+    }
+  });
+}
+
+test("W12, W21, W25: nor by HTTP/2, where a request fails by itself", async () => {
   const service = await listenSockets({ onSocket: serve });
   try {
     const local = { hostname: "127.0.0.1", port: service.address.port };
-    await using at = await stage({ service: { local } });
-    const dice = new Dice(4_711);
-    let answered = 0;
+    await using at = await stage({ service: { local }, plugins: [LOOKS_ON] });
+    await using visit = visitByHttp2(at.port);
+    const dice = new Dice(4_712);
+    let whole = 0;
+    const one = async (id: string): Promise<void> => {
+      const deed = dice.pick(Object.keys(DEEDS));
+      const method = dice.pick(["GET", "HEAD", "POST", "PUT", "OPTIONS"]);
+      const body = dice.roll(2) === 0 ? undefined : "b".repeat(dice.pick([0, 1, 5_000, 70_000]));
+      const length = body !== undefined && dice.roll(2) === 0
+        ? { "content-length": String(body.length) }
+        : {};
+      const stream = visit.request({ ":method": method, ":path": `/${id}/${deed}`, ...length }, {
+        endStream: body === undefined,
+      });
+      const answered = answerOf(stream);
+      if (body !== undefined) stream.end(body);
+      const answer = await answered.catch(() => undefined);
+      if (deed === "half" && method !== "HEAD") assert.equal(answer, undefined, `${id}: ${deed}`);
+      if (answer === undefined) return;
+      const { status, headers } = answer;
+      if (headers["x-id"] === undefined) assert.equal(status, 502, `${id}: ${deed}`);
+      else assert.equal(headers["x-id"], id, deed);
+      assert.ok(!answer.body.includes("EVIL"), `${id}: ${deed}`);
+      whole++;
+    };
     for (let round = 0; round < ROUNDS; round++) {
-      answered += await visit(at, dice, `round ${round}`.replace(" ", ""));
+      await Promise.all(Array.from({ length: REQUESTS }, (_, index) => one(`h${round}-${index}`)));
     }
-    assert.ok(answered > ROUNDS * 2, `${answered} answers`);
+    assert.ok(whole > ROUNDS * 2, `${whole} answers`);
   } finally {
     await service.close();
   }

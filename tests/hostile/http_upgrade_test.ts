@@ -116,3 +116,19 @@ test("A WebSocket whose service is lost is reset", async () => {
   await visitor.socket.ended;
   assert.equal(at.server.counters.get("http_cut_off", "service_lost"), 1);
 });
+
+test("What a service's rules take away is in no head of it, interim ones and the switch too", async () => {
+  await using at = await stage({
+    service: { responseHeaders: { remove: ["server"], set: { "x-set": "1" } } },
+  });
+  const visitor = await at.visit();
+  await visitor.write(request("GET /", ASK));
+  const origin = await at.next();
+  await origin.head();
+  await origin.write(response("103 Early Hints", ["Server: secret", "Link: </a>"]));
+  assert.equal(await visitor.head(), "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
+  await origin.write(YES.replace("\r\n\r\n", "\r\nServer: secret\r\n\r\n"));
+  const head = await visitor.head();
+  assert.match(head, /^HTTP\/1\.1 101 [^]*\r\nx-set: 1\r\n/);
+  assert.doesNotMatch(head, /secret/);
+});

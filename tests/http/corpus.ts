@@ -69,9 +69,9 @@ export class Dice {
   }
 }
 
-/** A request of the corpus with one to three changes. */
-export function mutated(dice: Dice): string {
-  let text = dice.pick(CORPUS);
+/** A message of the corpus with one to three changes. @param corpus What to change. @default the requests */
+export function mutated(dice: Dice, corpus: readonly string[] = CORPUS): string {
+  let text = dice.pick(corpus);
   for (let changes = 1 + dice.roll(3); changes > 0; changes--) {
     const at = dice.roll(text.length + 1);
     const size = dice.roll(4);

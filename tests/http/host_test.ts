@@ -17,7 +17,7 @@ function urlHost(text: string): string | undefined {
   }
 }
 
-test("canonicalHost() gives each spelling of a host the same form", () => {
+test("W14: canonicalHost() gives each spelling of a host the same form", () => {
   const rows = [
     ["app.example.com", "app.example.com"],
     ["APP.Example.com.", "app.example.com"],
@@ -109,7 +109,7 @@ test("canonicalHost() accepts labels of 63 and names of 253 bytes, and no more",
   assert.equal(canonicalHost(`a${name}`), undefined);
 });
 
-test("canonicalHost() agrees with the URL parser wherever it accepts, and is idempotent", () => {
+test("W14: canonicalHost() agrees with the URL parser wherever it accepts, and is idempotent", () => {
   const names = fc.stringMatching(/^[a-zA-Z0-9._-]{1,20}$/);
   const words = fc.array(fc.constantFrom("0", "1", "00", "a", "FFFF", "", "0db8", "1.2.3.4"), {
     minLength: 1,

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { forwardRequest } from "../../src/http/forward.ts";
 import { test } from "../harness.ts";
 import { parseRequest, refusal, request } from "./support.ts";
 
@@ -105,6 +106,16 @@ table("W16 target", [
   ["two spaces behind", "GET /  HTTP/1.1", [], "400 start_line"],
   ["a space in it", "GET /a b HTTP/1.1", [], "400 start_line"],
 ]);
+
+test("W17: Proxy-Authorization neither leads a request anywhere nor goes on", () => {
+  const head = parseRequest(
+    request("GET http://a.test/b HTTP/1.1", ["Host: a.test", "Proxy-Authorization: Basic YTpi"]),
+  );
+  assert.equal(head.host, "a.test");
+  const { headers } = forwardRequest(head, { address: "192.0.2.1", scheme: "http" });
+  assert.equal(headers.has("proxy-authorization"), false);
+  assert.equal(headers.get("host"), "a.test");
+});
 
 test("W17: with absolute form, routing goes by what the service will see as Host", () => {
   const head = parseRequest(

@@ -48,7 +48,6 @@ test("Pacer is fair by bytes, whatever the size of what is wanted", () => {
   assert.ok(Math.abs(middle - large) <= 32_768, `${middle} and ${large}`);
   assert.ok(small > 0, "one with small chunks is not starved");
   assert.ok(small + middle + large <= 1_000_000 * 30.2);
-  pacer.close();
   for (const flow of flows) pacer.forget(flow);
 });
 

@@ -164,7 +164,7 @@ test("PluginChain undoes what a plugin has changed that failed open", () => {
   assert.equal(request.target, "/");
 });
 
-test("PluginChain gives a hook 5000 ms and not one more", async () => {
+test("W31: PluginChain gives a hook 5000 ms and not one more", async () => {
   const bench = new Bench();
   const calls: string[] = [];
   let answer: (verdict: undefined) => void = () => {};
@@ -186,7 +186,7 @@ test("PluginChain gives a hook 5000 ms and not one more", async () => {
   assert.equal(bench.counters.get("plugin_failures", "a"), 1);
 });
 
-test("PluginChain: a hook that hangs holds nobody after the request's end", async () => {
+test("W31: PluginChain: a hook that hangs holds nobody after the request's end", async () => {
   const bench = new Bench();
   const calls: string[] = [];
   const hangs = tracer("a", calls, { onRequest: () => new Promise(() => {}) });
@@ -214,7 +214,7 @@ test("PluginChain: after a failed response the other plugins see the server's pa
   }
 });
 
-test("PluginChain: a response's nonsense is the plugin's failure", () => {
+test("W31: PluginChain: a response's nonsense is the plugin's failure", () => {
   const changes: Plugin["onResponse"][] = [
     (response) => void (response.status = 99),
     (response) => void (response.status = 600),

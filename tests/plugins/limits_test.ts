@@ -134,7 +134,7 @@ test(`RecentMap keeps its bound with ${KEYS} distinct keys`, () => {
   assert.equal(map.size, 999);
 });
 
-test("rateLimit() and circuitBreaker() take bounded memory for 1000000 distinct keys", async () => {
+test("W32: rateLimit() and circuitBreaker() take bounded memory for 1000000 distinct keys", async () => {
   const bench = new Bench();
   const limit = await bench.make(rateLimit({ perSecond: 1, by: { header: "x-key" } }));
   const breaker = await bench.make(circuitBreaker());
@@ -222,7 +222,7 @@ test("circuitBreaker() lets one request at a time try again", async () => {
   assert.equal(answerField(plugin, requestOf(), "retry-after"), "5");
 });
 
-test("circuitBreaker() has a circuit for each service of each tunnel, and no more than its bound", async () => {
+test("W32: circuitBreaker() has a circuit for each service of each tunnel, and no more than its bound", async () => {
   const plugin = await new Bench().make(circuitBreaker({ failures: 1 }));
   const fail = (tunnelId: string): void => void settle(plugin, requestOf({ tunnelId }), responseOf(500));
   fail("a");

@@ -120,7 +120,7 @@ test("requestLog() shows no secret", async () => {
   assert.match((await linesFor({}, requestOf({ target: "/?a=1&tokens=2" })))[0] ?? "", /a=1&tokens=2/);
 });
 
-test("requestLog() escapes everything that could begin a line, end a quote or reach a terminal", async () => {
+test("A6: requestLog() escapes everything that could begin a line, end a quote or reach a terminal", async () => {
   const evil = 'a"b\\c\u001b[31m\r\nd\u007f\u009b\u2028e';
   const request = requestOf({ target: `/?${evil}`, fields: [], visitor: evil, host: evil, id: evil });
   // HeaderList checks values; one made of fields takes what a parser has let through: tabs and Latin-1.

@@ -62,7 +62,6 @@ test("HttpRouter.find() takes the longest path, by whole segments, without the q
     ["/api/v2/x?y", "v2"],
     ["/api/v20", "api"],
     ["/files/a", "api"],
-    ["/API", "root"],
     ["*", "root"],
   ];
   for (const [target, holder] of expected) assert.equal(router.find("h", target), holder, target);
@@ -88,6 +87,11 @@ test("A path that a service could read as one of another service leads nowhere",
     "/admin%zz/../..",
     "/x/%/../admin",
     "/%c0/../admin",
+    "/admin%00",
+    "/ADMIN",
+    "/Admin/x",
+    "/x/../aDMIN",
+    "/%41DMIN",
   ];
   for (const target of ambiguous) {
     assert.equal(router.find("h", target), undefined, target);
@@ -100,6 +104,15 @@ test("A path that a service could read as one of another service leads nowhere",
   for (const target of ["/admin/a//b", "/admin/a/../b", "/admin/%61", "/admin/;b"]) {
     assert.equal(router.find("h", target), "admin", target);
   }
+  for (const target of ["/admin/X", "/admin/ADMIN"]) assert.equal(router.find("h", target), "admin", target);
+  for (const target of ["/ADMINS", "/X"]) assert.equal(router.find("h", target), "root", target);
+  const cases = routerWith([[["h"], ["/a"], "lower"], [["h"], ["/A"], "upper"], [["h"], ["/a/b"], "below"]]);
+  assert.deepEqual(["/a/x", "/A/x", "/a/b", "/A/b"].map((target) => cases.find("h", target)), [
+    "lower",
+    "upper",
+    "below",
+    undefined,
+  ]);
   // With one service for the whole host there is nothing to confuse.
   const one = routerWith([[["h"], ["/"], "root"]]);
   for (const target of ambiguous) assert.equal(one.find("h", target), "root", target);

@@ -68,6 +68,8 @@ export class BodyPipe {
         this.#over = true;
         return this.#sink.end();
       }
+      // A plugin may be plain JavaScript: anything else would be lost, or go on as other bytes, without a word.
+      if (!(value instanceof Uint8Array)) throw new TypeError("Expected bytes of a change of a body");
       if (value.length > 0) await this.#sink.piece(value);
     }
   }

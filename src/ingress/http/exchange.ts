@@ -185,7 +185,7 @@ export class Exchange implements BackOwner, ResponseOwner {
 
   /** An interim response came. */
   interim(head: ResponseHead): void {
-    this.#response.interim(head);
+    this.#response.interim(head, (this.#target as Found).policy.responseHeaders);
   }
 
   /** The final response has begun. @returns how its body is to come */
@@ -216,7 +216,7 @@ export class Exchange implements BackOwner, ResponseOwner {
 
   /** The service speaks WebSocket from now on. */
   switched(head: ResponseHead): void {
-    this.#response.switched(head);
+    this.#response.switched(head, (this.#target as Found).policy.responseHeaders);
   }
 
   /** Both directions of what was switched are over. */

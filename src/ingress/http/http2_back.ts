@@ -4,17 +4,16 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { type ClientHttp2Stream, constants } from "node:http2";
+import { type ClientHttp2Stream, constants, type OutgoingHttpHeaders } from "node:http2";
 import type { ForwardedRequest } from "../../http/forward.ts";
 import type { HeaderList } from "../../http/header_list.ts";
 import { HttpError } from "../../http/http_error.ts";
 import { readHttp2Trailers } from "../../http/http2_request.ts";
 import { readHttp2Response } from "../../http/http2_response.ts";
 import type { ResponseHead } from "../../http/types.ts";
-import type { Exchange } from "./exchange.ts";
 import { requestFields, trailerFields } from "./http2_fields.ts";
 import type { Http2Link } from "./http2_link.ts";
-import type { Back, BackFailure } from "./sides.ts";
+import type { Back, BackFailure, BackOwner } from "./sides.ts";
 
 /** Bytes of a response that may wait for the visitor before the service is stopped. */
 const WAITING_BYTES = 64 * 1024;
@@ -25,8 +24,11 @@ export class Http2Back implements Back {
   readonly reused: boolean;
   readonly #link: Http2Link;
   #stream: ClientHttp2Stream | undefined;
-  #exchange: Exchange | undefined;
+  #exchange: BackOwner | undefined;
   #requestTrailers: HeaderList | undefined;
+  #requestEnded = false;
+  /** The piece that came before the service had shown that it speaks HTTP/2; the next one waits for it. */
+  #early: Buffer | undefined;
   #trailers: HeaderList | undefined;
   #head: ResponseHead | undefined;
   #bodyBytes = 0;
@@ -43,15 +45,29 @@ export class Http2Back implements Back {
   }
 
   /** @inheritdoc */
-  begin(exchange: Exchange, request: ForwardedRequest): void {
+  begin(exchange: BackOwner, request: ForwardedRequest): void {
     this.#exchange = exchange;
     const endStream = request.framing.kind === "none";
     // Without having been told of trailers, services do not expect any.
     const waitForTrailers = !endStream && request.headers.has("trailer");
-    const stream = this.#stream = this.#link.request(this, requestFields(request), {
-      endStream,
-      waitForTrailers,
-    });
+    const fields = requestFields(request);
+    this.#link.join(this, () => this.#start(fields, { endStream, waitForTrailers }));
+  }
+
+  #start(fields: OutgoingHttpHeaders, options: { endStream: boolean; waitForTrailers: boolean }): void {
+    if (this.#over) return;
+    try {
+      this.#listen(this.#stream = this.#link.request(fields, options));
+    } catch (error) {
+      return this.lost("broken", error);
+    }
+    const early = this.#early;
+    this.#early = undefined;
+    if (early !== undefined) this.#send(early);
+    if (this.#requestEnded) this.#stream.end();
+  }
+
+  #listen(stream: ClientHttp2Stream): void {
     stream.on("error", () => {}); // `close` follows.
     stream.on("wantTrailers", () => {
       if (!stream.destroyed) stream.sendTrailers(trailerFields(this.#requestTrailers));
@@ -74,15 +90,15 @@ export class Http2Back implements Back {
   requestPiece(buffer: Uint8Array, start: number): boolean {
     // A copy: until HTTP/2 has sent it, the memory would be lent beyond the exchange's end.
     const piece = Buffer.from(buffer.subarray(start));
-    this.#stream?.write(piece, (error) => {
-      if (error === undefined || error === null) this.#exchange?.requestMore();
-    });
+    if (this.#stream === undefined) this.#early = piece;
+    else this.#send(piece);
     return false;
   }
 
   /** @inheritdoc */
   requestEnd(trailers: HeaderList | undefined): void {
     this.#requestTrailers = trailers;
+    this.#requestEnded = true;
     this.#stream?.end();
   }
 
@@ -113,6 +129,12 @@ export class Http2Back implements Back {
     const exchange = this.#exchange;
     this.#finish();
     if (!this.#complete) exchange?.failed(failure, error);
+  }
+
+  #send(piece: Buffer): void {
+    this.#stream?.write(piece, (error) => {
+      if (error === undefined || error === null) this.#exchange?.requestMore();
+    });
   }
 
   /** Nothing more is told to the exchange. */

@@ -59,7 +59,7 @@ export class Http2Front implements Front {
     this.#stream = stream;
     this.#host = host;
     this.#head = head;
-    stream.on("error", () => {}); // `close` follows, and says what there is to say.
+    // Errors are told by `close` too; whoever made it hears them, so that they are no surprise.
     stream.on("close", () => this.close());
     stream.on("finish", () => this.#written());
     stream.on("wantTrailers", () => {
@@ -119,11 +119,14 @@ export class Http2Front implements Front {
   respond(response: ForwardedResponse, _form: BodyForm): void {
     this.#waiting.moved();
     if (this.#stream.destroyed) return;
-    const { kind } = response.framing;
+    const { framing } = response;
+    const { kind } = framing;
+    // What has no body ends with its head: gRPC tells a failed call by that.
+    const endStream = kind === "none" || (kind === "length" && framing.bytes === 0);
     // A length that is known is the whole of it; only without one there can be trailers.
     const waitForTrailers = kind === "chunked" || kind === "until_close";
-    this.#finished = kind === "none";
-    const options = { endStream: kind === "none", waitForTrailers, sendDate: false };
+    this.#finished = endStream;
+    const options = { endStream, waitForTrailers, sendDate: false };
     this.#stream.respond(responseFields(response), options);
   }
 

@@ -14,7 +14,6 @@ import type { HeadLimits } from "../../http/head_limits.ts";
 import type { Slab } from "../../mux/slabs.ts";
 import type { MuxStream, StreamHandler } from "../../mux/stream.ts";
 import type { CloseReason } from "../../wire/messages.ts";
-import type { Http2Back } from "./http2_back.ts";
 import { Http2Socket } from "./http2_socket.ts";
 import type { BackFailure } from "./sides.ts";
 
@@ -22,6 +21,9 @@ import type { BackFailure } from "./sides.ts";
 const MOST_REQUESTS = 100;
 /** Bytes of one response that a service may send before the visitor takes them. */
 const STREAM_WINDOW_BYTES = 256 * 1024;
+/** Type of a SETTINGS frame, and where in a frame its type stands. */
+const SETTINGS = 4;
+const TYPE_AT = 3;
 /** Services are trusted further than visitors: only what they send of heads is bounded. */
 const UNBOUNDED = { take: () => true };
 
@@ -32,6 +34,12 @@ export interface Http2LinkOptions {
   readonly onOver: (link: Http2Link) => void;
   /** A request is over. */
   readonly onLeft: (link: Http2Link) => void;
+}
+
+/** Whoever has begun a request on a link. */
+export interface LinkUser {
+  /** The link is over, and the request with it. */
+  lost(failure: BackFailure, error: unknown): void;
 }
 
 /** A connection that many requests share. */
@@ -46,12 +54,18 @@ export class Http2Link implements StreamHandler {
   readonly #socket: Http2Socket;
   readonly #session: ClientHttp2Session;
   readonly #meter: FrameMeter;
-  readonly #backs = new Set<Http2Back>();
+  readonly #backs = new Set<LinkUser>();
   #sent: (() => void) | undefined;
   /** Bytes that came while the socket wanted no more. */
   #heldBytes = 0;
   #wantsMore = true;
   #over = false;
+  /** Whether the service has begun with SETTINGS, as HTTP/2 has it (RFC 9113, section 3.4). */
+  #greeted = false;
+  /** Bytes before the one that tells that. */
+  #greetingBytes = 0;
+  /** What waits for it. */
+  #starts: (() => void)[] = [];
 
   /** @param stream Without a handler yet. @param options Bounds, and who is told. */
   constructor(stream: MuxStream, options: Http2LinkOptions) {
@@ -100,14 +114,24 @@ export class Http2Link implements StreamHandler {
     return this.#backs.size === 0;
   }
 
-  /** Begins a request. */
+  /**
+   * A request is to be sent.
+   *
+   * @param start Called once the service has shown that it speaks HTTP/2. To one that does not, the bytes of a body could be a
+   * request of their own, which nobody has looked at.
+   */
+  join(back: LinkUser, start: () => void): void {
+    this.requests++;
+    this.#backs.add(back);
+    if (this.#greeted) start();
+    else this.#starts.push(start);
+  }
+
+  /** Begins a request. Only once it was let start. */
   request(
-    back: Http2Back,
     fields: OutgoingHttpHeaders,
     options: { endStream: boolean; waitForTrailers: boolean },
   ): ClientHttp2Stream {
-    this.requests++;
-    this.#backs.add(back);
     return this.#session.request(fields, options);
   }
 
@@ -117,7 +141,7 @@ export class Http2Link implements StreamHandler {
   }
 
   /** A request is over. */
-  left(back: Http2Back, id: number | undefined): void {
+  left(back: LinkUser, id: number | undefined): void {
     this.#backs.delete(back);
     this.idleMs = 0;
     if (id !== undefined) this.#meter.forget(id);
@@ -133,11 +157,18 @@ export class Http2Link implements StreamHandler {
   /** @inheritdoc */
   data(piece: Uint8Array, _slab: Slab): void {
     this.#wantsMore = true;
+    const greeted = this.#greeted || this.#isGreeting(piece);
+    if (greeted === undefined) return this.#end("broken", new Error("The service does not speak HTTP/2"));
     // HTTP/2 keeps what it is given for longer than a slab may be held.
     const limit = this.#meter.push(piece.slice());
     if (limit !== undefined) return this.#end("broken", new Error(`Too much of ${limit}`));
     if (this.#wantsMore) this.#stream.consumed(piece.length);
     else this.#heldBytes += piece.length;
+    if (!greeted || this.#greeted) return;
+    this.#greeted = true;
+    const starts = this.#starts;
+    this.#starts = [];
+    for (const start of starts) start();
   }
 
   /** @inheritdoc */
@@ -163,6 +194,14 @@ export class Http2Link implements StreamHandler {
   close(reason: CloseReason | undefined): void {
     this.#socket.deliverClose();
     this.#end(failureOf(reason), undefined);
+  }
+
+  /** Whether the type of the service's first frame has come; undefined when it is a wrong one. */
+  #isGreeting(piece: Uint8Array): boolean | undefined {
+    const at = TYPE_AT - this.#greetingBytes;
+    this.#greetingBytes += piece.length;
+    if (piece.length <= at) return false;
+    return piece[at] === SETTINGS ? true : undefined;
   }
 
   /** No more requests; those that are there go on. */

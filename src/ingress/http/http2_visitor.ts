@@ -180,6 +180,8 @@ export class Http2Visitor implements Visitor, Http2FrontHost {
     session.on("error", () => this.#socket.destroy());
     session.on("close", () => this.#socket.destroy());
     session.on("stream", (stream, _, flags, ...raw: unknown[]) => {
+      // Before anything else: an error that nobody hears of would be the end of the process.
+      stream.on("error", () => {});
       // It is told of late: the visitor may have reset it already.
       if (stream.destroyed) {
         if (!this.#cancelled.take()) this.#tooMuch("cancelled");
@@ -234,7 +236,6 @@ export class Http2Visitor implements Visitor, Http2FrontHost {
   #refuse(stream: ServerHttp2Stream, status: number): void {
     this.port.environment.counters.add("http_requests", { label: status >= 500 ? "5xx" : "4xx" });
     if (!this.#cancelled.take()) return this.#tooMuch("cancelled");
-    stream.on("error", () => {});
     stream.on("close", () => this.#meter.forget(stream.id ?? 0));
     stream.on("finish", () => stream.close(constants.NGHTTP2_NO_ERROR));
     const requestId = newRequestId();

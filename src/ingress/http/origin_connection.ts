@@ -7,7 +7,7 @@ import { BodyScanner } from "../../http/body.ts";
 import { encodeChunk, encodeLastChunk, LAST_CHUNK } from "../../http/chunk_encoder.ts";
 import type { ForwardedRequest } from "../../http/forward.ts";
 import type { HeaderList } from "../../http/header_list.ts";
-import type { ResponseHead } from "../../http/types.ts";
+import type { BodyFraming, ResponseHead } from "../../http/types.ts";
 import type { HeadLimits } from "../../http/head_limits.ts";
 import { ResponseHeadParser } from "../../http/response_head.ts";
 import type { BufferPool } from "../../mux/buffer_pool.ts";
@@ -53,6 +53,9 @@ export class OriginConnection implements Back, StreamHandler {
   readonly #parser: ResponseHeadParser;
   #exchange: BackOwner | undefined;
   #state: State = "idle";
+  /** Of the response's body. */
+  #framing: BodyFraming = NO_BODY;
+  #form: BodyForm = "payload";
   #scanner: BodyScanner | undefined;
   /** Whether the service lets the stream be used again. */
   #reusable = false;
@@ -158,9 +161,12 @@ export class OriginConnection implements Back, StreamHandler {
           const end = parsed?.end ?? piece.length;
           taken += end - at;
           at = end;
-          if (parsed !== undefined) this.#head(parsed.head, exchange);
+          if (parsed !== undefined) {
+            this.#head(parsed.head, exchange);
+            at = this.#wholeBody(parsed.head, { piece, at, slab });
+          }
         } else {
-          const scanner = this.#scanner as BodyScanner;
+          const scanner = this.#scanner ??= this.#newScanner();
           const next = scanner.scan(piece, at);
           const { pieceStart, pieceEnd } = scanner;
           taken += next - at - (pieceEnd - pieceStart);
@@ -189,7 +195,7 @@ export class OriginConnection implements Back, StreamHandler {
     }
     if (this.#state === "body" && this.#untilClose) {
       this.#reusable = false;
-      this.#bodyEnded(this.#scanner as BodyScanner, exchange);
+      this.#bodyEnded(this.#scanner, exchange);
       exchange.responseFlush();
       return;
     }
@@ -238,19 +244,38 @@ export class OriginConnection implements Back, StreamHandler {
       return exchange.responseEnd(undefined);
     }
     this.#state = "body";
+    this.#framing = head.framing;
+    this.#form = form;
     this.#untilClose = head.framing.kind === "until_close";
-    const scanner = this.#scanner = new BodyScanner(head.framing, {
-      pieces: form === "wire" ? "verbatim" : "payload",
-      from: "service",
-    });
-    if (scanner.done) this.#bodyEnded(scanner, exchange);
   }
 
-  #bodyEnded(scanner: BodyScanner, exchange: BackOwner): void {
+  /** Most bodies come whole with their head, and need no scanner. @returns Index behind it; `at` for any other */
+  #wholeBody(
+    { framing }: ResponseHead,
+    { piece, at, slab }: { readonly piece: Uint8Array; readonly at: number; readonly slab: Slab },
+  ): number {
+    const exchange = this.#exchange;
+    if (this.#state !== "body" || exchange === undefined || framing.kind !== "length") return at;
+    const end = at + framing.bytes;
+    if (end > piece.length) return at;
+    if (end > at) exchange.responsePiece(piece.subarray(at, end), slab);
     this.#state = "done";
-    const { tail } = scanner;
+    exchange.responseEnd(undefined);
+    return end;
+  }
+
+  #newScanner(): BodyScanner {
+    return new BodyScanner(this.#framing, {
+      pieces: this.#form === "wire" ? "verbatim" : "payload",
+      from: "service",
+    });
+  }
+
+  #bodyEnded(scanner: BodyScanner | undefined, exchange: BackOwner): void {
+    this.#state = "done";
+    const tail = scanner?.tail;
     if (tail !== undefined) exchange.responseTail(tail);
-    exchange.responseEnd(scanner.trailers);
+    exchange.responseEnd(scanner?.trailers);
   }
 
   #fail(failure: BackFailure, error: unknown): void {
@@ -266,6 +291,8 @@ export class OriginConnection implements Back, StreamHandler {
     this.#stream.reset(reason); // Calls `close`.
   }
 }
+
+const NO_BODY: BodyFraming = { kind: "none" };
 
 function failureOf(reason: CloseReason | undefined): BackFailure {
   if (reason?.kind === "local_service_unreachable") return "unreachable";

@@ -95,12 +95,19 @@ export function pluginRequest(
 function toldAddress(head: RequestHead, port: HttpPort): string | undefined {
   const told = head.headers.getAll("x-forwarded-for").join(",").split(",").map((part) => part.trim());
   let found: string | undefined;
-  for (const address of told.reverse()) {
+  for (const text of told.reverse()) {
+    const address = withoutPort(text);
     if (isIP(address) === 0) break;
     found = address;
     if (!port.isTrusted(address)) break;
   }
   return found;
+}
+
+/** Some proxies tell the port too: `192.0.2.1:4711`, `[2001:db8::1]:4711`. */
+function withoutPort(text: string): string {
+  const [, ipv4, ipv6] = /^(?:([0-9.]+):[0-9]+|\[([^\]]+)\](?::[0-9]+)?)$/.exec(text) ?? [];
+  return ipv4 ?? ipv6 ?? text;
 }
 
 function toldScheme(head: RequestHead): "http" | "https" | undefined {

@@ -65,10 +65,12 @@ export class ResponseSide {
     return this.#ended;
   }
 
-  /** An interim response of the service. */
-  interim(head: ResponseHead): void {
+  /** An interim response of the service, without the fields that are not to be seen. */
+  interim(head: ResponseHead, { remove }: HeaderChanges): void {
     if (!passesInterim(head, this.#request)) return;
-    this.#front.interim(forwardResponse(head, { request: this.#request, keepAlive: true }));
+    const response = forwardResponse(head, { request: this.#request, keepAlive: true });
+    changeHeaders(response.headers, { remove, set: [] });
+    this.#front.interim(response);
   }
 
   /** The response of the service begins. @returns how its body is to come */
@@ -110,8 +112,9 @@ export class ResponseSide {
   }
 
   /** The service speaks WebSocket from now on. */
-  switched(head: ResponseHead): void {
+  switched(head: ResponseHead, changes: HeaderChanges): void {
     const response = forwardResponse(head, { request: this.#request, keepAlive: false });
+    changeHeaders(response.headers, changes);
     this.#status = 101;
     this.plugins?.answeredBy("service");
     this.#front.switchProtocols(response);

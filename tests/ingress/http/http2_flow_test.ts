@@ -5,7 +5,7 @@ import { answerOf, visitByHttp2 } from "./_http2.ts";
 import { OK, response, stage } from "./_stage.ts";
 
 const MIB = 1024 * 1024;
-const TOTAL = 64 * MIB;
+const TOTAL = 48 * MIB;
 /** What may be on the way: windows of HTTP/2 and of the tunnel, and the kernel's buffers. */
 const MOST_ON_THE_WAY = 32 * MIB;
 const PIECE = new Uint8Array(64 * 1024).fill(7);

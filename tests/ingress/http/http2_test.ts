@@ -198,3 +198,30 @@ test("Unknown hosts and clients that are away are answered by the server", async
   const away = await answerOf(visit.request());
   assert.deepEqual([away.status, away.headers["retry-after"]], [503, "5"]);
 });
+
+test("A server that stops lets requests end, and says goodbye to visitors without any", async () => {
+  await using world = await stage({ limits: { drainTimeoutMs: 10_000 } });
+  await using busy = visitByHttp2(world.port);
+  await using idle = visitByHttp2(world.port);
+  assert.equal((await answerOf(idle.request({ ":authority": "none.test" }))).status, 404);
+  const answer = answerOf(busy.request());
+  const service = await world.next();
+  await service.head();
+  const left = new Promise((resolve) => idle.session.once("close", resolve));
+  const stopped = world.server.stop();
+  await left;
+  await service.write(OK);
+  assert.equal((await answer).status, 200);
+  await stopped;
+});
+
+test("A request that reaches its bound is the last of its connection", async () => {
+  await using world = await stage({ limits: { httpMaxRequests: 2 } });
+  await using visit = visitByHttp2(world.port);
+  const closed = new Promise((resolve) => visit.session.once("close", resolve));
+  for (const path of ["/1", "/2"]) {
+    const answer = await answerOf(visit.request({ ":path": path, ":authority": "none.test" }));
+    assert.equal(answer.status, 404);
+  }
+  await closed;
+});

@@ -189,6 +189,20 @@ test("A change of a body that fails cuts the response off", async () => {
   assert.deepEqual(watched.ends.map(({ complete, status }) => [complete, status]), [[false, 200]]);
 });
 
+test("W31: a change of a body that gives anything but bytes cuts the response off", async () => {
+  for (const nonsense of ["ab", new Uint8Array(2).buffer, [1, 2], undefined]) {
+    const breaks = new TransformStream({ transform: (_, controller) => controller.enqueue(nonsense) });
+    await using at = await stage({ plugins: [{ name: "breaks", onResponse: () => ({ body: breaks }) }] });
+    const visitor = await at.visit();
+    await visitor.write(request("GET /"));
+    const origin = await at.next();
+    await origin.head();
+    await origin.write(response("200 OK", ["Content-Length: 2"], "ab"));
+    await visitor.head();
+    assert.equal(await visitor.rest().catch(() => ""), "");
+  }
+});
+
 test("Plugins hear of a visitor that leaves while they think", async () => {
   const watched = watcher();
   let asked = (): void => {};

@@ -31,6 +31,7 @@ export { type RunningServer, startServer, type StartServerOptions } from "./src/
 export { type RunningClient, startClient, type StartClientOptions } from "./src/app/client.ts";
 export type { ServiceState } from "./src/tunnel/client.ts";
 export type { ReadTlsFiles } from "./src/tunnel/dialler.ts";
+export type { ServerChanges } from "./src/tunnel/server_reload.ts";
 export type { ClientEvent, ServerEvent } from "./src/tunnel/events.ts";
 export type { ClientStatus, ServerStatus } from "./src/tunnel/status.ts";
 export {
@@ -41,19 +42,24 @@ export {
   DEFAULT_SERVER_LIMITS,
   type HeaderRules,
   type HstsOptions,
+  HTTP_SERVICE_PROTOCOLS,
   type HttpServerOptions,
   type HttpServiceOptions,
   type HttpServicePolicy,
   type HttpServiceProtocol,
   type HttpsOptions,
+  type KeyOptions,
   type Limits,
   type PortRange,
+  type ScopeOptions,
   SERVER_ORDERS,
   type ServerLimits,
   type ServerOptions,
   type ServerOrder,
+  SERVICE_KINDS,
   SERVICE_MODES,
   type ServiceBase,
+  type ServiceKind,
   type ServiceMode,
   type ServiceOptions,
   type TcpServiceOptions,

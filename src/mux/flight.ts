@@ -98,6 +98,11 @@ export class Flight {
     return this.#sentBytes - this.#readBytes;
   }
 
+  /** Whether a mark has not been answered yet. */
+  get unanswered(): boolean {
+    return this.#marks.length > 0;
+  }
+
   /** Whether bulk may leave. */
   get open(): boolean {
     return this.#sentBytes - this.#readBytes < this.#capacityBytes;

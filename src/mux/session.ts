@@ -100,6 +100,7 @@ export class Session {
     this.#transmitter = new Transmitter(connection, {
       now,
       onWritten: () => this.#sweeper.wroteSomething(),
+      onRead: () => this.#sweeper.peerRead(),
       beat: () => this.#heart.mark(),
     });
     const memory = new MemoryBudget(limits.sessionBufferBytes, environment.memory);
@@ -120,6 +121,7 @@ export class Session {
       streams: () => this.#streams.values(),
       heart: this.#heart,
       writing: () => this.#transmitter.waiting,
+      unread: () => this.#transmitter.unread,
       bytesTaken: () => connection.bytesTaken,
       midControlFrame: () => this.#inbox.midControlFrame,
       reading: () => !this.#gate.paused,

@@ -35,6 +35,8 @@ export interface Swept {
   readonly heart: Heart;
   /** Whether a write is in flight. */
   writing(): boolean;
+  /** Whether the peer owes a sign that it has read what was written; the kernel may take much that nobody ever reads. */
+  unread(): boolean;
   /** Bytes that the kernel has taken so far, in part of a write too; a slow link may need long for a whole one. */
   bytesTaken(): number;
   /** Whether a control frame is incomplete. */
@@ -73,6 +75,7 @@ export class Sweeper {
   #sinceHeartbeatMs = 0;
   #writeStalledMs = 0;
   #bytesTaken = 0;
+  #unreadMs = 0;
   #frameStalledMs = 0;
   #beats = false;
   #onlyStreams = false;
@@ -113,6 +116,11 @@ export class Sweeper {
   /** Bytes left, or there was nothing to write. */
   wroteSomething(): void {
     this.#writeStalledMs = 0;
+  }
+
+  /** The peer has read some of what was written. */
+  peerRead(): void {
+    this.#unreadMs = 0;
   }
 
   /** The connection is gone; only streams that still wait for their readers have deadlines. */
@@ -157,6 +165,7 @@ export class Sweeper {
     if (bytesTaken !== this.#bytesTaken) this.wroteSomething();
     this.#bytesTaken = bytesTaken;
     this.#writeStalledMs = waited(this.#writeStalledMs, elapsedMs, this.#swept.writing());
+    this.#unreadMs = waited(this.#unreadMs, elapsedMs, this.#swept.unread());
     if (!this.#established) {
       this.#ageMs += elapsedMs;
       if (this.#ageMs >= limits.handshakeTimeoutMs) {
@@ -175,8 +184,9 @@ export class Sweeper {
       this.#swept.end("protocol_error", "A control frame began and did not continue");
       return true;
     }
-    if (this.#writeStalledMs >= this.#writeStallTimeoutMs) {
-      this.#swept.end("write_stalled", `The peer took no bytes for ${Math.round(this.#writeStalledMs)} ms`);
+    const stalledMs = Math.max(this.#writeStalledMs, this.#unreadMs);
+    if (stalledMs >= this.#writeStallTimeoutMs) {
+      this.#swept.end("write_stalled", `The peer took no bytes for ${Math.round(stalledMs)} ms`);
       return true;
     }
     this.#sinceHeartbeatMs += elapsedMs;

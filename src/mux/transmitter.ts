@@ -17,6 +17,8 @@ export interface TransmitterOptions {
   readonly now: () => number;
   /** A write is done. */
   readonly onWritten: () => void;
+  /** The peer is known to have read more of what was written. */
+  readonly onRead: () => void;
   /** Queues a heartbeat. @returns its timestamp */
   readonly beat: () => bigint;
 }
@@ -70,6 +72,7 @@ export class Transmitter {
   answered(timestamp: bigint): boolean {
     const { holds, smallFrames } = this.outbox;
     if (this.#flight?.answered(timestamp, this.#options.now(), smallFrames) !== true) return false;
+    this.#options.onRead();
     if (holds) this.schedule();
     return true;
   }
@@ -77,6 +80,11 @@ export class Transmitter {
   /** Whether something waits for the kernel or the peer to take what was sent before. */
   get waiting(): boolean {
     return this.#writing || this.outbox.holds;
+  }
+
+  /** Whether the peer has not said yet that it has read what was written some time ago. */
+  get unread(): boolean {
+    return this.#flight?.unanswered ?? false;
   }
 
   /** Something waits. */

@@ -113,6 +113,7 @@ function nextRequest(dice: Dice, before: string | undefined): string {
     "TRACE / HTTP/1.1",
     "GET /# HTTP/1.1",
     "GET  / HTTP/1.1",
+    "GET  HTTP/1.1",
     "GET / HTTP/1.1 ",
     `${"M".repeat(33)} / HTTP/1.1`,
     "GET /\xe4 HTTP/1.1",

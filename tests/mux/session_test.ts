@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { TunnelError } from "../../src/errors.ts";
+import { MIN_MARK_BYTES } from "../../src/mux/flight.ts";
+import { encodeControl } from "../../src/wire/control.ts";
 import { test } from "../harness.ts";
+import { makeRawPeer, open } from "./raw_peer.ts";
 import { dispose, makeWorld } from "./support.ts";
 
 const MIB = 1024 * 1024;
@@ -249,4 +252,21 @@ test("Session.probe() answers whether the peer is there", async () => {
   assert.equal(await pending, false, "the end of the session answers");
   assert.equal(await world.server.session.probe(500), false);
   await dispose(world);
+});
+
+test("Session ends when the peer answers no mark among the data, though it sends heartbeats and the kernel takes all", async () => {
+  const peer = makeRawPeer({ limits: { writeStallTimeoutMs: 20_000, deadAfterMs: 1_000_000 } });
+  await peer.say(open(1));
+  peer.owner.drivers[0]?.send(MIN_MARK_BYTES);
+  await peer.settle();
+  const marks = peer.heard.filter(({ type }) => type === "heartbeat");
+  assert.equal(marks.length, 1);
+  const beat = encodeControl({ type: "heartbeat", timestamp: 1n });
+  for (let second = 0; second < 19; second++) {
+    peer.clock.advance(1_000);
+    await peer.say(beat);
+  }
+  assert.equal(peer.session.over, false);
+  peer.clock.advance(3_000);
+  assert.equal(peer.owner.ends[0]?.code, "write_stalled");
 });

@@ -24,6 +24,7 @@ interface Bench {
   readonly streams: MuxStream[];
   readonly state: {
     writing: boolean;
+    unread: boolean;
     bytesTaken: number;
     midControlFrame: boolean;
     reading: boolean;
@@ -38,6 +39,7 @@ function makeSweeper(changes: Partial<SessionLimits> = {}): Bench {
   const streams: MuxStream[] = [];
   const state = {
     writing: false,
+    unread: false,
     bytesTaken: 0,
     midControlFrame: false,
     reading: true,
@@ -49,6 +51,7 @@ function makeSweeper(changes: Partial<SessionLimits> = {}): Bench {
     streams: () => streams,
     heart,
     writing: () => state.writing,
+    unread: () => state.unread,
     bytesTaken: () => state.bytesTaken,
     midControlFrame: () => state.midControlFrame,
     reading: () => state.reading,
@@ -260,6 +263,20 @@ test("A peer of version 1 that takes nothing is given 90 s", () => {
   bench.state.writing = true;
   listen(bench, 90_000);
   assert.deepEqual(bench.ends, []);
+  listen(bench, ROUND_MS);
+  assert.equal(bench.ends[0], "write_stalled");
+});
+
+test("A peer that owes a sign that it reads is given the time of a write, and less never", () => {
+  const bench = makeSweeper({ writeStallTimeoutMs: 20_000 });
+  bench.sweeper.established(true, true);
+  bench.state.unread = true;
+  listen(bench, 15_000);
+  bench.sweeper.peerRead();
+  bench.sweeper.wroteSomething();
+  listen(bench, 20_000);
+  assert.deepEqual(bench.ends, []);
+  bench.sweeper.wroteSomething(); // That the kernel took something says nothing of the peer.
   listen(bench, ROUND_MS);
   assert.equal(bench.ends[0], "write_stalled");
 });

@@ -31,7 +31,7 @@ function makeTransmitter(
     reset: () => {},
   };
   return {
-    transmitter: new Transmitter(connection, { now: () => 0, onWritten: () => {}, beat }),
+    transmitter: new Transmitter(connection, { now: () => 0, onWritten: () => {}, onRead: () => {}, beat }),
     writes,
   };
 }

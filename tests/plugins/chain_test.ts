@@ -57,7 +57,7 @@ test("PluginChain stops at an answer; only the plugins that were reached see the
   const door = tracer("b", calls, { onRequest: () => ({ answer }) });
   const run = bench.chain(tracer("a", calls), door, tracer("c", calls)).begin(requestOf());
   assert.deepEqual(run.request(), { kind: "answer", answer, plugin: "b" });
-  run.response(responseOf(403, "plugin"));
+  void run.response(responseOf(403, "plugin"));
   run.end(outcomeOf({ status: 403, from: "plugin" }));
   assert.deepEqual(calls, ["a request", "b response", "a response", "b end", "a end"]);
   assert.equal(bench.counters.get("plugin_answers", "b"), 1);
@@ -207,7 +207,7 @@ test("PluginChain: after a failed response the other plugins see the server's pa
     };
     const broken = tracer("b", calls, { onResponse: later ? () => Promise.reject(new Error("no")) : fail });
     const run = new Bench().chain(tracer("a", calls), broken, tracer("c", calls)).begin(requestOf());
-    run.request();
+    void run.request();
     assert.deepEqual(await run.response(responseOf()), { kind: "failed", plugin: "b" });
     assert.deepEqual(await run.response(responseOf(500, "server")), { kind: "go_on", bodies: [] });
     assert.deepEqual(calls.slice(3), ["c response", "a response"]);
@@ -223,13 +223,13 @@ test("W31: PluginChain: a response's nonsense is the plugin's failure", () => {
   ];
   for (const onResponse of changes) {
     const run = new Bench().chain({ name: "a", onResponse: onResponse! }).begin(requestOf());
-    run.request();
+    void run.request();
     assert.deepEqual(run.response(responseOf()), { kind: "failed", plugin: "a" });
   }
   for (const status of [200, 599]) {
     const run = new Bench().chain({ name: "a", onResponse: (response) => void (response.status = status) })
       .begin(requestOf());
-    run.request();
+    void run.request();
     assert.equal((run.response(responseOf(404)) as { kind: string }).kind, "go_on");
   }
 });
@@ -243,7 +243,7 @@ test("PluginChain: an onEnd that throws keeps nobody else from its own", () => {
     },
   });
   const run = bench.chain(tracer("a", calls), broken).begin(requestOf());
-  run.request();
+  void run.request();
   run.end(outcomeOf());
   assert.deepEqual(calls, ["a request", "b request", "a end"]);
   assert.equal(bench.counters.get("plugin_failures", "b"), 1);

@@ -9,12 +9,12 @@ test("headers() removes, then sets, then appends, on requests and on responses",
     response: { remove: ["server"], set: { "x-frame-options": "DENY" }, append: { "set-cookie": "a=b" } },
   }));
   const request = requestOf({ fields: [["X-Old", "0"], ["x-a", "0"], ["X-A", "0"], ["x-b", "1"]] });
-  plugin.onRequest?.(request);
+  void plugin.onRequest?.(request);
   assert.deepEqual([...request.headers], [["x-b", "1"], ["X-A", "1"], ["X-B", "2"]]);
   const response = responseOf();
   response.headers.append("Server", "x");
   response.headers.append("Set-Cookie", "c=d");
-  plugin.onResponse?.(response, request);
+  void plugin.onResponse?.(response, request);
   assert.deepEqual([...response.headers], [["Set-Cookie", "c=d"], ["x-frame-options", "DENY"], [
     "set-cookie",
     "a=b",
@@ -28,7 +28,7 @@ test("W23: headers() means a field in every spelling that a service could take f
   const request = requestOf({
     fields: [["X_Admin", "1"], ["x-admin", "1"], ["X_USER", "root"], ["X-Users", "1"], ["X_User", "root"]],
   });
-  plugin.onRequest?.(request);
+  void plugin.onRequest?.(request);
   assert.deepEqual([...request.headers], [["X-Users", "1"], ["X-User", "ann"]]);
 });
 
@@ -37,7 +37,7 @@ test("headers() puts in what the request says", async () => {
     "${visitor} ${requestId} ${host} ${scheme} ${method} ${target} ${service} ${tunnelId} $ {x} $${host}";
   const plugin = await new Bench().make(headers({ request: { set: { "X-All": value } } }));
   const request = requestOf({ target: "/a?b" });
-  plugin.onRequest?.(request);
+  void plugin.onRequest?.(request);
   assert.equal(
     request.headers.get("x-all"),
     "192.0.2.1 r1 app.example.com https GET /a?b web box $ {x} $app.example.com",
@@ -50,11 +50,11 @@ test("headers() escapes what it puts in, so that no visitor can add a value or a
     response: { set: { "X-Target": "${target}" } },
   }));
   const request = requestOf({ target: '/?a, b; c="d"\\\r\nX-Evil: 1\u0000\u00e9\u{1f600}' });
-  plugin.onRequest?.(request);
+  void plugin.onRequest?.(request);
   const escaped = "/?a%2C%20b%3B%20c=%22d%22%5C%0D%0AX-Evil:%201%00%C3%A9%F0%9F%98%80";
   assert.equal(request.headers.get("x-target"), `a=${escaped}; b`);
   const response = responseOf();
-  plugin.onResponse?.(response, request);
+  void plugin.onResponse?.(response, request);
   assert.equal(response.headers.get("x-target"), escaped);
 });
 

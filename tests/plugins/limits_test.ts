@@ -153,7 +153,7 @@ test("W32: rateLimit() and circuitBreaker() take bounded memory for 1000000 dist
 /** A request and its response through a plugin. @returns the status of the plugin's own answer, if it gives one */
 function settle(plugin: Plugin, request: PluginRequest, response: PluginResponse): number | undefined {
   const status = statusOf(plugin, request);
-  plugin.onResponse?.(status === undefined ? response : responseOf(status, "plugin"), request);
+  void plugin.onResponse?.(status === undefined ? response : responseOf(status, "plugin"), request);
   plugin.onEnd?.(outcomeOf({ status: status ?? response.status }), request);
   return status;
 }
@@ -218,7 +218,7 @@ test("circuitBreaker() lets one request at a time try again", async () => {
   const second = requestOf();
   assert.equal(statusOf(plugin, second), undefined);
   assert.equal(statusOf(plugin, requestOf()), 503);
-  plugin.onResponse?.(responseOf(500), second);
+  void plugin.onResponse?.(responseOf(500), second);
   assert.equal(answerField(plugin, requestOf(), "retry-after"), "5");
 });
 

@@ -82,7 +82,7 @@ test("requestLog() logs the target as it came, whatever later plugins make of it
   const lines: string[] = [];
   const plugin = await new Bench().make(requestLog({ write: (line) => void lines.push(line) }));
   const request = requestOf({ target: "/first" });
-  plugin.onRequest?.(request);
+  void plugin.onRequest?.(request);
   request.target = "/second";
   plugin.onEnd?.(outcomeOf(), request);
   assert.match(lines[0] ?? "", /"GET \/first HTTP/);

@@ -79,6 +79,7 @@ test("What cannot be is refused on either side, in words without control charact
     [{ responseHeaders: { set: { a: "\u00e9" } } }, /The value of header rule a/],
     [{ requestHeaders: { remove: ["a", "A"] } }, /Header rule "A" is given twice/],
     [{ requestHeaders: { set: { a: "1", A: "2" } } }, /Header rule "A" is given twice/],
+    [{ protocol: "h3" as "h2c" }, /Protocol "h3" is not possible/],
     [{ plugins: ["a b"] }, /Plugin "a b"/],
     [{ plugins: ["a", "a"] }, /Plugin "a" is given twice/],
   ];

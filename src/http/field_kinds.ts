@@ -65,7 +65,9 @@ export function kindOf(name: string): number {
 
 const UNDERSCORE = 0x5f;
 const CASE_BIT = 0x20;
+const LETTER_F = 0x66;
 const LETTER_S = 0x73;
+const LETTER_W = 0x77;
 const LETTER_X = 0x78;
 const kindsOfKnown: readonly number[] = ALL_NAMES.map(kindOf);
 
@@ -82,9 +84,11 @@ export function kindOfBytes(
   end: number,
 ): number {
   if (known !== undefined) return kindsOfKnown[known.index]!;
-  // Of the others, only those with a prefix or with `_` have one.
+  // Of the others, only those with a prefix or with `_` have one. Two letters of a prefix tell nearly all names apart from it.
   const first = bytes[start]! | CASE_BIT;
-  let isPlain = end - start < FORWARDED_PREFIX.length || first !== LETTER_S && first !== LETTER_X;
+  let isPlain = end - start < FORWARDED_PREFIX.length ||
+    (first !== LETTER_X || (bytes[start + 2]! | CASE_BIT) !== LETTER_F) &&
+      (first !== LETTER_S || (bytes[start + 4]! | CASE_BIT) !== LETTER_W);
   for (let at = start; isPlain && at < end; at++) isPlain = bytes[at] !== UNDERSCORE;
   return isPlain ? 0 : kindOf(String.fromCharCode(...bytes.subarray(start, end)));
 }

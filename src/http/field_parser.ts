@@ -54,7 +54,7 @@ export interface ParsedFields {
   readonly all: FieldLines;
   /**
    * Those that belong neither to the connection nor to the framing, if they are spelt as the encoder would spell them: one space
-   * before the value, none behind it. Undefined otherwise.
+   * before the value, none behind it. Undefined otherwise, and of a visitor's head.
    */
   readonly endToEnd: FieldLines | undefined;
 }
@@ -71,6 +71,7 @@ export function parseFields(head: FoundHead, start: number, options: ParseFields
   const { bytes } = head;
   const { facts, sender, maxFields } = options;
   const end = head.end - 2;
+  const isService = sender === "service";
   /** Lines that go on, as `FieldLines` wants them. */
   const runs: number[] = [];
   let runStart = start;
@@ -100,7 +101,7 @@ export function parseFields(head: FoundHead, start: number, options: ParseFields
     if (known !== undefined && known.fact >= 0) {
       facts.add(known.fact, valueAt(head, valueStart, valueEnd));
     }
-    if (kindOfBytes(known, bytes, nameStart, nameEnd) & NOT_PASSED) {
+    if (isService && kindOfBytes(known, bytes, nameStart, nameEnd) & NOT_PASSED) {
       if (nameStart > runStart) runs.push(runStart, nameStart);
       runStart = at;
     }
@@ -108,7 +109,7 @@ export function parseFields(head: FoundHead, start: number, options: ParseFields
   if (end > runStart) runs.push(runStart, end);
   return {
     all: new FieldLines(head, [start, end]),
-    endToEnd: isUsual ? new FieldLines(head, runs) : undefined,
+    endToEnd: isUsual && isService ? new FieldLines(head, runs) : undefined,
   };
 }
 

@@ -13,6 +13,8 @@ const NOTHING = new Uint8Array(0);
 export class HeadMemory<Head> {
   #head: Head | undefined;
   #bytes: Uint8Array = NOTHING;
+  /** Memory for copies. */
+  #own: Uint8Array = NOTHING;
   #start = 0;
   #fields = 0;
   #end = 0;
@@ -20,11 +22,6 @@ export class HeadMemory<Head> {
   /** The head; undefined when there is none. */
   get head(): Head | undefined {
     return this.#head;
-  }
-
-  /** Bytes of the field lines, with the empty line at their end. */
-  get fieldsBytes(): number {
-    return this.#end - this.#fields;
   }
 
   /**
@@ -44,6 +41,19 @@ export class HeadMemory<Head> {
     this.#start = start;
     this.#fields = fields;
     this.#end = end;
+  }
+
+  /** Remembers a head as {@linkcode HeadMemory.keep} does, whose bytes may change: they are copied. */
+  copy(
+    head: Head,
+    bytes: Uint8Array,
+    { start, fields, end }: { readonly start: number; readonly fields: number; readonly end: number },
+  ): void {
+    const length = end - start;
+    if (length > MAX_REMEMBERED_BYTES) return this.forget();
+    if (this.#own.length < length) this.#own = bytes.slice(start, end);
+    else for (let at = 0; at < length; at++) this.#own[at] = bytes[start + at]!;
+    this.keep(head, this.#own, { start: 0, fields: fields - start, end: length });
   }
 
   /** Remembers nothing. */

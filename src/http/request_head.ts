@@ -86,14 +86,20 @@ export class RequestHeadParser {
     if (before === undefined) return undefined;
     const sameEnd = memory.match(bytes, start, end);
     if (sameEnd >= 0) return { head: before, end: sameEnd };
-    const line = usualStartLine(bytes, start, end);
-    if (line === undefined || line.raw.length > this.#limits.maxTargetBytes) return undefined;
-    if (line.end - start + memory.fieldsBytes > this.#limits.maxHeadBytes) return undefined;
-    const after = memory.matchFields(bytes, line.end, end);
-    if (after < 0) return undefined;
-    const head = this.#headOf(line, before.headers);
-    const own = bytes.slice(start, after);
-    memory.keep(head, own, { start: 0, fields: line.end - start, end: own.length });
+    const place = usualStartLine(bytes, start, end);
+    if (place === undefined) return undefined;
+    const { methodEnd, targetEnd } = place;
+    const { maxTargetBytes, maxHeadBytes } = this.#limits;
+    const fields = targetEnd + USUAL_LINE_END.length;
+    const after = memory.matchFields(bytes, fields, end);
+    if (after < 0 || after - start > maxHeadBytes || targetEnd - methodEnd - 1 > maxTargetBytes) {
+      return undefined;
+    }
+    const method = asciiText(bytes, start, methodEnd);
+    if (method === "CONNECT") return undefined;
+    const raw = asciiText(bytes, methodEnd + 1, targetEnd);
+    const head = this.#headOf({ method, raw, version: "1.1" }, before.headers);
+    memory.copy(head, bytes, { start, fields, end: after });
     return { head, end: after };
   }
 
@@ -122,13 +128,7 @@ export class RequestHeadParser {
       facts: this.#facts,
     });
     const head = this.#headOf({ method, raw, version }, new HeaderList(all.fields()));
-    const kept = found.kept();
-    const offset = kept.start - start;
-    this.#memory.keep(head, kept.bytes, {
-      start: lineStart + offset,
-      fields: fields + offset,
-      end: kept.end,
-    });
+    this.#memory.copy(head, bytes, { start: lineStart, fields, end: found.end });
     return head;
   }
 
@@ -176,12 +176,12 @@ interface StartLine {
   readonly version: "1.0" | "1.1";
 }
 
-/** Reads the first line of a request where it is an ordinary one. @returns with where it ends; undefined for any other */
+/** Finds method and target in the first line of a request where it is an ordinary one. @returns undefined for any other */
 function usualStartLine(
   bytes: Uint8Array,
   start: number,
   end: number,
-): StartLine & { readonly end: number } | undefined {
+): { readonly methodEnd: number; readonly targetEnd: number } | undefined {
   let at = start;
   while (at < end && TOKEN_LOWER[bytes[at]!] !== 0) at++;
   const methodEnd = at++;
@@ -189,11 +189,7 @@ function usualStartLine(
   while (at < end && TARGET[bytes[at]!] !== 0) at++;
   const right = methodEnd > start && methodEnd - start <= MAX_METHOD_BYTES && bytes[methodEnd] === SPACE &&
     at > targetStart && at + USUAL_LINE_END.length <= end && spells(USUAL_LINE_END, bytes, at);
-  if (!right) return undefined;
-  const method = asciiText(bytes, start, methodEnd);
-  if (method === "CONNECT") return undefined;
-  const raw = asciiText(bytes, targetStart, at);
-  return { method, raw, version: "1.1", end: at + USUAL_LINE_END.length };
+  return right ? { methodEnd, targetEnd: at } : undefined;
 }
 
 /** Reads the version and makes sure that the line ends behind it. */

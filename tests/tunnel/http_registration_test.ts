@@ -30,6 +30,7 @@ test("A service over HTTP is found by its host and path, with what its client wa
     requestHeaders: { set: [["x-a", "1"]], remove: ["cookie"] },
     responseHeaders: { set: [], remove: [] },
     plugins: [],
+    protocol: "http1",
   });
   const again = route("x.preview.example.com", "/api");
   assert.ok(again.state === "found" && again.policy === found.policy, "one value for all requests");

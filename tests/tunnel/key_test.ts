@@ -30,7 +30,7 @@ test("A client proves its key, registers, and comes back", async () => {
   assert.equal(await roundTrip(world, portOf(state?.publicUrl), "hello"), "hello");
   assert.deepEqual(server.status().clients.map(({ token }) => token), ["laptop"]);
   await events.next("connected");
-  relay.cut();
+  await relay.cut();
   await events.next("connected");
 });
 

@@ -114,10 +114,11 @@ test("Allowed ports and limits count from the reload on; what cannot be used cha
 test("A client's services come, change and go while visitors of the others notice nothing", async () => {
   await using world = new World();
   const echo = await world.echo();
-  const other = await world.service(async (socket) => {
-    await socket.read(1);
-    socket.write("other");
-    socket.end();
+  const other = await world.service((socket) => {
+    void socket.read(1).then(() => {
+      socket.write("other");
+      socket.end();
+    });
   });
   const { port, events } = await world.server();
   const keeps = service("keeps", echo.port);

@@ -3,12 +3,9 @@
  *
  * @module
  */
-import {
-  constants,
-  performServerHandshake,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from "node:http2";
+// As a whole: a base program older than `performServerHandshake` must not fail before anybody speaks HTTP/2.
+import * as http2 from "node:http2";
+import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import { errorPage } from "../../http/error_page.ts";
 import { FrameMeter } from "../../http/http2_frames.ts";
 import { readHttp2Request } from "../../http/http2_request.ts";
@@ -168,7 +165,7 @@ export class Http2Visitor implements Visitor, Http2FrontHost {
 
   #begin(): ServerHttp2Session {
     const { limits } = this.port;
-    const session = performServerHandshake(this.#socket, {
+    const session = http2.performServerHandshake(this.#socket, {
       maxHeaderListPairs: limits.httpMaxHeaders + PSEUDO_FIELDS + COOKIE_CRUMBS,
       settings: {
         maxConcurrentStreams: limits.httpMaxStreams,
@@ -187,7 +184,7 @@ export class Http2Visitor implements Visitor, Http2FrontHost {
         if (!this.#cancelled.take()) this.#tooMuch("cancelled");
         return;
       }
-      const ended = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
+      const ended = (flags & http2.constants.NGHTTP2_FLAG_END_STREAM) !== 0;
       this.#request(stream, Array.isArray(raw[0]) ? raw[0].map(String) : [], ended);
     });
     return session;
@@ -237,7 +234,7 @@ export class Http2Visitor implements Visitor, Http2FrontHost {
     this.port.environment.counters.add("http_requests", { label: status >= 500 ? "5xx" : "4xx" });
     if (!this.#cancelled.take()) return this.#tooMuch("cancelled");
     stream.on("close", () => this.#meter.forget(stream.id ?? 0));
-    stream.on("finish", () => stream.close(constants.NGHTTP2_NO_ERROR));
+    stream.on("finish", () => stream.close(http2.constants.NGHTTP2_NO_ERROR));
     const requestId = newRequestId();
     const { contentType, body } = errorPage(status, { requestId });
     stream.respond({
@@ -255,7 +252,7 @@ export class Http2Visitor implements Visitor, Http2FrontHost {
     if (this.#over) return;
     this.#over = true;
     this.port.environment.counters.add("limits_hit", { label: `http2_${limit}` });
-    this.#session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    this.#session.destroy(undefined, http2.constants.NGHTTP2_ENHANCE_YOUR_CALM);
     this.#connection.close();
   }
 }

@@ -67,6 +67,8 @@ export {
   type TokenOptions,
 } from "./src/tunnel/options.ts";
 export { HeaderList } from "./src/http/header_list.ts";
+export type { ListedLines } from "./src/http/header_list.ts";
+export type { Lines } from "./src/http/field_lines.ts";
 export type { HeaderField } from "./src/http/types.ts";
 export { basicAuth, type BasicAuthOptions } from "./src/plugins/basic.ts";
 export { circuitBreaker, type CircuitBreakerOptions } from "./src/plugins/breaker.ts";

@@ -14,6 +14,7 @@ const LETTER_Z = 0x7a;
 
 /** Lines that are not looked at yet, as a list. */
 export interface ListedLines {
+  /** Checked already. */
   readonly lines: Lines;
   /**
    * Whether they may be written as they are: none belongs to the connection or to the framing, and those of a request begin

@@ -58,6 +58,15 @@ export function mapping<Shape extends z.core.$ZodShape>(shape: Shape): z.ZodObje
   return z.strictObject(shape, { error: expected("a mapping") });
 }
 
+/** A mapping in whose place a secret may stand by mistake, which no message then repeats. */
+export function mappingWithSecret<Shape extends z.core.$ZodShape>(
+  shape: Shape,
+): z.ZodObject<Shape, z.core.$strict> {
+  return z.strictObject(shape, {
+    error: ({ code }) => code === "invalid_type" ? "Expected a mapping" : undefined,
+  });
+}
+
 /** `true` or `false`. */
 export function yesOrNo(): z.ZodBoolean {
   return z.boolean({ error: expected("true or false") });
@@ -106,6 +115,12 @@ export function filePath(what = "the path of a file"): z.ZodString {
 /** Text with a pattern; `what` says in words what the pattern allows. */
 export function patterned(pattern: RegExp, what: string): z.ZodString {
   const error = expected(what);
+  return z.string({ error }).regex(pattern, { error });
+}
+
+/** Like {@linkcode patterned}, where a secret may stand by mistake: no message repeats it. */
+export function patternedUnshown(pattern: RegExp, what: string): z.ZodString {
+  const error = `Expected ${what}`;
   return z.string({ error }).regex(pattern, { error });
 }
 

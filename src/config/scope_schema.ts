@@ -12,9 +12,10 @@ import {
   choice,
   filePath,
   listOf,
-  mapping,
+  mappingWithSecret,
   moment,
   patterned,
+  patternedUnshown,
   portRange,
   secret,
   setOf,
@@ -59,10 +60,10 @@ const scopeFields = {
 const name = patterned(SERVICE_NAME, SERVICE_NAME_EXPECTED);
 
 /** The tokens. */
-export const tokensSchema = listOf(mapping({
+export const tokensSchema = listOf(mappingWithSecret({
   name: name.describe("Names the token in logs and in the status"),
   token: secret().describe("The token; or use `hash` or `tokenFile`").optional(),
-  hash: patterned(
+  hash: patternedUnshown(
     /^sha256:[0-9a-fA-F]{64}$/,
     '"sha256:" and 64 hexadecimal digits, as `ferrotunnel token` prints it',
   )
@@ -72,9 +73,9 @@ export const tokensSchema = listOf(mapping({
 })).describe("Several tokens, for instance one for each client");
 
 /** The keys. */
-export const keysSchema = listOf(mapping({
+export const keysSchema = listOf(mappingWithSecret({
   name: name.describe("Names the key in logs and in the status; no token may have the same name"),
-  publicKey: patterned(PUBLIC_KEY_PATTERN, PUBLIC_KEY_EXPECTED)
+  publicKey: patternedUnshown(PUBLIC_KEY_PATTERN, PUBLIC_KEY_EXPECTED)
     .describe("The client's public key, as `ferrotunnel key` prints it"),
   ...scopeFields,
 })).describe("Public keys of clients that prove who they are without a token");

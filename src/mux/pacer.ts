@@ -111,6 +111,17 @@ export class Pacer {
   #serve(): void {
     if (this.#serving) return; // Whoever is on the stack goes on.
     this.#serving = true;
+    try {
+      this.#serveAll();
+    } finally {
+      // Also after a mistake of one flow: the others must not stand still for ever.
+      this.#serving = false;
+      if (this.#flows.size > 0) this.#waitForMore();
+      else this.#stopTimer();
+    }
+  }
+
+  #serveAll(): void {
     this.#fill();
     for (const flow of this.#flows) {
       const bytes = Math.min(flow.wanted, this.#available === Infinity ? Infinity : this.#quantumBytes);
@@ -122,9 +133,6 @@ export class Pacer {
       if (flow.wanted > 0) this.#flows.add(flow);
       flow.granted(bytes);
     }
-    this.#serving = false;
-    if (this.#flows.size > 0) this.#waitForMore();
-    else this.#stopTimer();
   }
 
   #fill(): void {

@@ -8,12 +8,20 @@ import type { Pacers } from "../mux/paced_handler.ts";
 import { Pacer } from "../mux/pacer.ts";
 import type { ScopeOptions } from "./scope_options.ts";
 
+/** Direct connections of a client; visitors that are joined outlive its sessions. */
+export interface GrantVisitors {
+  /** Visitors now. */
+  readonly visitors: number;
+  /** Ends them all. */
+  end(): void;
+}
+
 /** A connection of a client that has come with a token or key. */
 export interface GrantSession {
   /** The multiplexed connection. */
   readonly session: { readonly streamCount: number };
   /** All connections of the client. */
-  readonly team: { readonly direct: { readonly visitors: number } | undefined } | undefined;
+  readonly team: { readonly direct: GrantVisitors | undefined } | undefined;
   /** Ends it, and tells its client why. */
   revoke(reason: string): void;
 }
@@ -39,6 +47,8 @@ export class Grant {
   readonly proof: string;
   readonly #clock: Clock;
   readonly #sessions = new Set<GrantSession>();
+  /** Direct connections of clients of which a session has left. */
+  readonly #staying = new Set<GrantVisitors>();
   #scope: ScopeOptions;
   #pacers: Pacers | undefined;
   #revoked: string | undefined;
@@ -90,16 +100,15 @@ export class Grant {
     return `The ${this.kind} ${this.name} permits ${maxStreams} visitors at once`;
   }
 
-  /** Visitors of all its clients. */
+  /** Visitors of all its clients, also of those that have left visitors with direct connections behind. */
   get streams(): number {
     let count = 0;
-    const teams = new Set<GrantSession["team"]>();
+    const direct = new Set(this.#staying); // Direct connections are those of the whole client.
     for (const { session, team } of this.#sessions) {
       count += session.streamCount;
-      if (team === undefined || teams.has(team)) continue;
-      teams.add(team); // Direct connections are those of the whole client.
-      count += team.direct?.visitors ?? 0;
+      if (team?.direct !== undefined) direct.add(team.direct);
     }
+    for (const { visitors } of direct) count += visitors;
     return count;
   }
 
@@ -111,6 +120,9 @@ export class Grant {
   /** A connection is over. */
   left(session: GrantSession): void {
     this.#sessions.delete(session);
+    for (const direct of this.#staying) if (direct.visitors === 0) this.#staying.delete(direct);
+    const direct = session.team?.direct;
+    if (direct !== undefined && direct.visitors > 0) this.#staying.add(direct);
   }
 
   /** Permits something else from now on. Whom it permits no longer stays; that is for the caller to see to. */
@@ -129,6 +141,9 @@ export class Grant {
   /** Everybody who came with it has to go. @param keep How many of those that came first may stay. */
   endSessions(reason: string, keep = 0): void {
     for (const session of [...this.#sessions].slice(keep)) session.revoke(reason);
+    if (keep > 0) return;
+    for (const direct of this.#staying) direct.end();
+    this.#staying.clear();
   }
 
   /** Nothing is delayed any more. */

@@ -70,6 +70,7 @@ export class Grants {
    *
    * @returns those whose scope may have changed, and the names of those that are gone
    * @throws {TypeError} as the constructor; then nothing has changed
+   * @throws {RangeError} for a bandwidth that is not above 0, or no date; then nothing has changed
    */
   replace({ tokens, keys = [] }: Credentials): { readonly kept: Grant[]; readonly gone: string[] } {
     if (tokens.length + keys.length === 0) throw new TypeError("A server needs at least one token or key");
@@ -77,6 +78,7 @@ export class Grants {
     if (names.size < tokens.length + keys.length) {
       throw new TypeError("Two tokens or keys have the same name");
     }
+    for (const scope of [...tokens, ...keys]) assertScope(scope);
     const authenticator = tokens.length === 0 ? undefined : new Authenticator(tokens);
     const parsed = keys.map((options) => ({ options, key: parsePublicKey(options.publicKey) }));
     const before = this.#byName;
@@ -140,4 +142,12 @@ export class Grants {
     if (next === Infinity) return;
     this.#cancelTimer = this.#clock.setTimer(() => this.#watch(), next);
   }
+}
+
+/** Asked before anything changes: half a change could leave in who has to go. */
+function assertScope({ bandwidth, expires }: ScopeOptions): void {
+  if (bandwidth !== undefined && !(bandwidth > 0)) {
+    throw new RangeError(`A bandwidth must be above 0 bytes per second, not ${bandwidth}`);
+  }
+  if (expires !== undefined && Number.isNaN(expires.getTime())) throw new RangeError("Expected a valid date");
 }

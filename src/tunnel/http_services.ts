@@ -65,6 +65,7 @@ interface Holder {
 interface UnnamedClient<Session> {
   session: Session;
   readonly holders: readonly Holder[];
+  readonly hosts: readonly string[];
 }
 
 const NO_CHANGES = { set: [], remove: [] };
@@ -159,6 +160,7 @@ export class HttpServices implements HttpRoutes {
     const names = this.#domain === undefined ? [tunnelId] : [tunnelId, `${tunnelId}.${this.#domain}`];
     const target = (): VisitorTarget => ({ service: undefined, session });
     const holders: Holder[] = [];
+    const hosts: string[] = [];
     const urls: string[] = [];
     for (const name of names) {
       const host = canonicalHost(name);
@@ -166,10 +168,17 @@ export class HttpServices implements HttpRoutes {
       const holder = { target, tunnelId, policy: NO_POLICY };
       if (this.#router.claim({ hosts: [host], paths: ["/"], owner, holder }) !== undefined) continue;
       holders.push(holder);
+      hosts.push(host);
       urls.push(this.#publicUrl([host], ["/"]));
     }
-    this.#unnamed.set(owner, { session, holders });
+    this.#unnamed.set(owner, { session, holders, hosts });
     return urls;
+  }
+
+  /** Whether such a client has a host that its token does not permit any more. */
+  hasTooMuch(identity: Identity, session: VisitorTarget["session"]): boolean {
+    const client = this.#unnamed.get(ownerOf(identity));
+    return client?.session === session && client.hosts.some((host) => !mayHave(session, host));
   }
 
   /** The client is gone. Nothing happens when another session of the same client has joined since. */

@@ -160,7 +160,7 @@ export class TunnelServer implements ServerSessionHost {
    */
   reload(changes: ServerChanges): void {
     const { doorkeeper, limits, binder } = this;
-    reloadServer(changes, { doorkeeper, limits, binder, logger: this.#logger });
+    reloadServer(changes, { doorkeeper, limits, binder, unnamed: this.#unnamed, logger: this.#logger });
   }
 
   /** Whether clients are taken. */

@@ -11,6 +11,7 @@ import { RESTART_LIMITS } from "./live_limits.ts";
 import { DEFAULT_ALLOW_PORTS, DEFAULT_SERVER_LIMITS } from "./options.ts";
 import { scopeRefusal } from "./scope.ts";
 import type { ServiceBinder } from "./service_binder.ts";
+import type { UnnamedClients } from "./unnamed_clients.ts";
 
 /** What a server takes while it runs: the same as at its start, in place of what it has. */
 export type ServerChanges = Pick<
@@ -24,6 +25,7 @@ export interface ReloadedServer {
   /** Everybody who asks for a limit asks here: it is changed in place. */
   readonly limits: ServerLimits;
   readonly binder: ServiceBinder;
+  readonly unnamed: Pick<UnnamedClients, "holdToScope">;
   readonly logger: Logger;
 }
 
@@ -43,6 +45,7 @@ export function reloadServer(changes: ServerChanges, server: ReloadedServer): vo
   binder.change({ publicHost, allowPorts: allowPorts as readonly PortRange[], maxServices });
   for (const name of gone) binder.registry.releaseToken(name);
   for (const grant of kept) holdToScope(grant, server);
+  server.unnamed.holdToScope();
 }
 
 function changeLimits(limits: ServerLimits, wanted: ServerLimits): void {

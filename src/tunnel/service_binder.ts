@@ -97,7 +97,11 @@ export class ServiceBinder {
     return {
       name,
       kind: "tcp",
-      port: binding?.kind === "port" ? binding.port.address.port : this.#sharedAddress?.port,
+      port: binding?.kind === "port"
+        ? binding.port.address.port
+        : binding?.kind === "shared"
+        ? this.#sharedAddress?.port
+        : undefined,
     };
   }
 
@@ -171,6 +175,8 @@ export class ServiceBinder {
       if (protocol === "http") this.#bindHttp(claim, metadata, scope);
       else if (requested === undefined) this.#bindShared(claim);
       else await this.#bindOwn(claim, requested, commonPorts(this.#options.allowPorts, scope.ports));
+      // The scope may have changed while the port was being bound.
+      if (claim.binding !== undefined) refuseOutside(grant?.scope ?? {}, this.scopedService(claim));
       if (isDirect(message) && team.direct !== undefined) team.directServices.add(name);
       else team.directServices.delete(name);
       const place = this.placeOf(claim);

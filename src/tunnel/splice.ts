@@ -160,8 +160,10 @@ class SpliceSide implements ConnectionHandler {
       return false;
     }
     if (this.#buffer !== undefined) this.#adapt(chunk.length);
+    // Passed on first: who is granted bytes while they are still written must not read into the same memory.
+    const passed = this.#pass(chunk);
     this.pacer?.want(this.#flow, chunk.length);
-    return this.#pass(chunk) && this.#flow.wanted === 0;
+    return passed && this.#flow.wanted === 0;
   }
 
   end(): void {

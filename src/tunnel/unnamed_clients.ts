@@ -25,6 +25,7 @@ export interface UnnamedClientsOptions {
 /** Leads the shared port, or the queue for it, and requests for their tunnel ids to such clients. */
 export class UnnamedClients {
   readonly #options: UnnamedClientsOptions;
+  readonly #sessions = new Set<ServerSession>();
   readonly #holders = new Map<ServerSession, { target: () => VisitorTarget | undefined }>();
 
   /** @param options Where visitors come in. */
@@ -34,6 +35,7 @@ export class UnnamedClients {
 
   /** The client is in. */
   joined(session: ServerSession): void {
+    this.#sessions.add(session);
     this.#joinHttp(session);
     if (!this.#options.hasSharedPort()) return;
     const reason = this.#options.refusal(session);
@@ -52,10 +54,27 @@ export class UnnamedClients {
 
   /** The client takes no new visitors. Nothing happens for one that names its services. */
   left(session: ServerSession): void {
+    this.#sessions.delete(session);
     if (session.identity !== undefined) this.#options.http?.leaveUnnamed(session.identity, session);
     const holder = this.#holders.get(session);
     if (holder !== undefined) this.#options.shared.leave(holder);
     this.#holders.delete(session);
+  }
+
+  /** Tokens permit something else now: whoever has more than that has to go. */
+  holdToScope(): void {
+    const { http, logger, refusal } = this.#options;
+    for (const session of [...this.#sessions]) {
+      const { identity, grant } = session;
+      if (identity === undefined || grant === undefined) continue;
+      const tooMuch = (this.#holders.has(session) && refusal(session) !== undefined) ||
+        http?.hasTooMuch(identity, session) === true;
+      if (!tooMuch) continue;
+      const reason =
+        `The ${grant.kind} ${grant.name} does not permit any more how client ${identity.tunnelId} is reached`;
+      logger.warn("{reason}", { reason });
+      session.revoke(reason);
+    }
   }
 
   /** It is reached over HTTP by its tunnel id. */

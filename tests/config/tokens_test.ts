@@ -111,3 +111,19 @@ for (const name of ["maxConnections", "maxStreams", "bandwidth"]) {
     assert.equal(problemLines("server", { file: `tokens: [{name: a, token: x, ${name}: 0}]` }).length, 1);
   });
 }
+
+test("A token or private key in a wrong place is not repeated in a message", () => {
+  const files = [
+    "tokens: [hunter2-secret]\n",
+    "tokens: hunter2-secret\n",
+    "tokens: [{name: a, hash: hunter2-secret}]\n",
+    "tokens: [{name: a, hash: [hunter2-secret]}]\n",
+    "keys: [hunter2-secret]\n",
+    'keys: [{name: a, publicKey: "-----BEGIN PRIVATE KEY-----\\nhunter2-secret"}]\n',
+  ];
+  for (const file of files) {
+    const lines = problemLines("server", { file });
+    assert.ok(lines.length > 0, file);
+    assert.doesNotMatch(lines.join("\n"), /hunter2|PRIVATE/, file);
+  }
+});

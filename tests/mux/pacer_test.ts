@@ -92,3 +92,20 @@ test("Pacer saves up no more than a burst, also while the machine sleeps", () =>
   pacer.forget(flow);
   assert.equal(clock.pending, 0);
 });
+
+test("A flow that fails does not keep the others of its pacer waiting", () => {
+  const clock = new FakeClock();
+  const pacer = new Pacer({ clock, bytesPerSecond: 1_000 });
+  const broken: Flow = {
+    wanted: 0,
+    granted: () => {
+      throw new Error("broken");
+    },
+  };
+  assert.throws(() => pacer.want(broken, 10), /broken/);
+  const flow = new Greedy(pacer, 0);
+  pacer.want(flow, 500);
+  clock.advance(10_000);
+  assert.equal(flow.got, 500);
+  assert.equal(clock.pending, 0);
+});

@@ -49,6 +49,21 @@ test("Grants refuse none at all, names used twice, and what is no hash", () => {
   assert.equal(new Grants({ clock, tokens: [], keys: [key] }).ofToken(""), undefined);
 });
 
+test("replace() with what cannot be used changes nothing: whoever is gone only from it stays, and is still found", () => {
+  const clock = new FakeClock();
+  const tokens = [{ name: "a", token: "a" }, { name: "b", token: "b" }];
+  const grants = new Grants({ clock, tokens });
+  const session = new Session();
+  grants.ofToken("b")?.joined(session);
+  for (const scope of [{ bandwidth: 0 }, { bandwidth: NaN }, { expires: new Date(NaN) }]) {
+    assert.throws(() => grants.replace({ tokens: [{ name: "a", token: "a", ...scope }] }), RangeError);
+    assert.equal(grants.ofToken("b")?.sessions.size, 1);
+  }
+  assert.deepEqual(session.reasons, []);
+  grants.replace({ tokens: [{ name: "a", token: "a", bandwidth: 0.5 }] });
+  assert.equal(session.reasons.length, 1);
+});
+
 test("replace() ends sessions of what is gone or has another secret, and of nothing else", () => {
   const clock = new FakeClock();
   const tokens = ["keeps", "goes", "rotates"].map((name) => ({ name, token: `${name} token` }));
@@ -122,7 +137,9 @@ test("A grant counts connections and visitors: N are taken and one more is not",
   });
   const grant = grants.ofToken("a");
   assert.ok(grant !== undefined);
-  const team = { direct: { visitors: 3 } };
+  let ended = 0;
+  const direct = { visitors: 3, end: () => void ended++ };
+  const team = { direct };
   const sessions = [new Session(team), new Session(team)];
   grant.joined(sessions[0]!);
   assert.equal(grant.lackOfConnections, undefined);
@@ -139,4 +156,11 @@ test("A grant counts connections and visitors: N are taken and one more is not",
   assert.match(grant.lackOfStreams ?? "", /permits 10 visitors/);
   grant.left(sessions[1]!);
   assert.equal(grant.lackOfConnections, undefined);
+  grant.left(sessions[0]!);
+  assert.equal(grant.streams, 3, "visitors with direct connections stay and count");
+  grant.endSessions("over");
+  assert.equal(ended, 1);
+  direct.visitors = 0;
+  grant.left(sessions[0]!);
+  assert.equal(grant.streams, 0);
 });

@@ -57,3 +57,15 @@ test("A reload takes away a host that is no longer permitted", async () => {
     /does not permit service web any more: Host app\.example/,
   );
 });
+
+test("A reload takes away the host of a client that names no service", async () => {
+  await using world = new World();
+  const { port, route, server } = await routedServer(world, { http: { domain: "tunnel.test" } });
+  const puppet = await world.puppet(port);
+  await puppet.handshake({ token: TOKEN, tunnelId: "old", capabilities: ["basic", "tcp"] });
+  server.reload(tokens({ hosts: ["old", "*.tunnel.test"] }));
+  assert.equal(route("old.tunnel.test").state, "found");
+  server.reload(tokens({ hosts: ["*.example.org"] }));
+  assert.equal(route("old.tunnel.test").state, "unknown");
+  await puppet.closed;
+});

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { hashToken } from "../../src/tunnel/authenticator.ts";
+import { DIRECT_STREAM_ID } from "../../src/tunnel/direct_link.ts";
 import { test } from "../harness.ts";
+import { direct, owner } from "./direct_puppets.ts";
 import { OTHER_TOKEN, portOf, roundTrip, service, TOKEN, World } from "./world.ts";
 
 const FIRST = { name: "first", hash: hashToken(TOKEN) };
@@ -95,6 +97,40 @@ test("Direct visitors of a token that is revoked are ended too", async () => {
   assert.equal(await visitor.readText(1), "x");
   server.reload({ tokens: [SECOND] });
   await visitor.ended;
+});
+
+test("Direct visitors whose client has gone count, and are ended when its token is revoked", async () => {
+  await using world = new World();
+  const { port, server, events } = await world.server({ tokens: [{ ...FIRST, maxStreams: 1 }] });
+  const { puppet, session, publicPort } = await owner(world, port, 1);
+  const carrier = await direct(world, port, { session });
+  const visitor = await world.visitor(publicPort);
+  await carrier.puppet.expect("open_stream");
+  carrier.puppet.send({ type: "stream_ack", streamId: DIRECT_STREAM_ID, status: "accepted" });
+  carrier.puppet.sendRaw(Uint8Array.of(120));
+  assert.equal(await visitor.readText(1), "x");
+  puppet.socket.end();
+  await events.next("client_disconnected");
+  const second = await owner(world, port, 1);
+  const refused = await world.visitor(second.publicPort);
+  await refused.ended;
+  assert.equal(server.counters.get("limits_hit", "token_max_streams"), 1);
+  server.reload({ tokens: [SECOND] });
+  await visitor.ended;
+});
+
+test("A client that names no service has to go when a scope no longer permits it the shared port", async () => {
+  await using world = new World();
+  const { port, server, events } = await world.server({ tcpBind: { hostname: "127.0.0.1", port: 0 } });
+  for (const [tunnelId, token] of [["old", TOKEN], ["other", OTHER_TOKEN]] as const) {
+    const puppet = await world.puppet(port);
+    await puppet.handshake({ token, tunnelId, capabilities: ["basic", "tcp"] });
+  }
+  server.reload({ tokens: [{ ...FIRST, services: ["ol*"], kinds: ["tcp"] }, SECOND] });
+  assert.deepEqual(server.status().clients.map(({ tunnelId }) => tunnelId), ["old", "other"]);
+  server.reload({ tokens: [{ ...FIRST, services: ["new"] }, SECOND] });
+  assert.equal((await events.next("client_disconnected")).tunnelId, "old");
+  assert.deepEqual(server.status().clients.map(({ tunnelId }) => tunnelId), ["other"]);
 });
 
 test("Allowed ports and limits count from the reload on; what cannot be used changes nothing", async () => {

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import type { ConnectionHandler } from "../../src/runtime/types.ts";
 import { BufferPool } from "../../src/mux/buffer_pool.ts";
 import { MemoryBudget } from "../../src/mux/memory_budget.ts";
+import { Pacer } from "../../src/mux/pacer.ts";
+import type { Pacers } from "../../src/mux/paced_handler.ts";
 import { Counters } from "../../src/observe/counters.ts";
 import { HandoverConnection } from "../../src/tunnel/handover_connection.ts";
 import { Splice } from "../../src/tunnel/splice.ts";
@@ -28,7 +30,7 @@ class Line {
 
   constructor(
     random: (bound: number) => number,
-    options: { lendsSpace: boolean; budget?: number; read?: Uint8Array },
+    options: { lendsSpace: boolean; budget?: number; read?: Uint8Array; pacers?: Pacers },
   ) {
     this.#random = random;
     this.readMemory = new MemoryBudget(options.budget ?? 1 << 20);
@@ -39,6 +41,7 @@ class Line {
       local: this.links[0].ends[0],
       tunnel: new HandoverConnection(this.links[1].ends[0]),
       ...(options.read === undefined ? {} : { read: options.read }),
+      pacers: options.pacers,
       onClosed: () => this.closed++,
     });
     this.visitor = new Plug(this.links[0].ends[1], { mine: 1, theirs: 2 });
@@ -82,6 +85,30 @@ test("A splice carries every byte both ways, and each end after the last of them
     assert.equal(line.readMemory.usedBytes, 0);
     assert.equal(line.counters.bytesSent, visitor.sentBytes);
     assert.equal(line.counters.bytesReceived, service.sentBytes);
+  }
+});
+
+test("A paced splice carries every byte both ways too, whatever is paid for while a slow reader still has the last chunk", async () => {
+  for (let seed = 0; seed < runs(40); seed++) {
+    const random = randomFrom(seed);
+    const clock = new FakeClock();
+    const rate = { clock, bytesPerSecond: seed % 3 === 0 ? 100_000 : 100_000_000 };
+    const pacers = { sent: new Pacer(rate), received: new Pacer(rate) };
+    const line = new Line(random, { lendsSpace: seed % 2 === 0, pacers });
+    const plugs = [line.visitor, line.service];
+    const bytes = plugs.map((plug) => {
+      const count = 1 + random(150_000);
+      plug.send(count);
+      plug.finish();
+      return count;
+    });
+    for (let turn = 0; turn < 100 && line.closed === 0; turn++) {
+      await line.settle();
+      clock.advance(100);
+    }
+    assert.deepEqual([line.service.receivedBytes, line.visitor.receivedBytes], bytes, `seed ${seed}`);
+    assert.equal(line.closed, 1);
+    assert.equal(pacers.sent.waiting + pacers.received.waiting, 0);
   }
 });
 

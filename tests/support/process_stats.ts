@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { existsSync } from "node:fs";
+import process from "node:process";
 import { type ChildProgram, runProgram } from "./child_program.ts";
 
 /** Why these figures cannot be had here, or undefined when they can. */
-export const noProcessStats: string | undefined = existsSync("/proc/self/stat") ? undefined : "needs /proc";
+export const noProcessStats: string | undefined = process.platform === "linux" ? undefined : "needs /proc";
 
 /** What a process holds. */
 export interface ProcessStats {

@@ -12,12 +12,12 @@ import { DENO_VARIABLE, findBun, findDeno, ROOT, run, type RunOptions } from "..
 import { typeLint } from "../scripts/type_lint.ts";
 
 const CHECK_DEADLINE_MS = 180_000;
-const TESTS_DEADLINE_MS = process.env["FERROTUNNEL_LONG"] === "1" ? 3_600_000 : 480_000;
+const TESTS_DEADLINE_MS = process.env["FERROTUNNEL_LONG"] === "1" ? 3_600_000 : 600_000;
 
 const SOURCES = ["mod.ts", "src", "tests", "scripts", "bench", "examples"];
 
-/** What the tests need: sockets, the tree and temporary folders, the environment, and programs to start. */
-const TEST_PERMISSIONS = ["net", "read", "write", "env", "run", "sys"].map((name) => `--allow-${name}`);
+/** Tests look into `/proc` and `/sys`, which Deno shows only to who may do everything. */
+const TEST_PERMISSIONS = ["--allow-all"];
 
 interface Check {
   readonly name: string;

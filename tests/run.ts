@@ -16,8 +16,8 @@ const TESTS_DEADLINE_MS = process.env["FERROTUNNEL_LONG"] === "1" ? 3_600_000 : 
 
 const SOURCES = ["mod.ts", "src", "tests", "scripts", "bench", "examples"];
 
-/** Tests look into `/proc` and `/sys`, which Deno shows only to who may do everything. */
-const TEST_PERMISSIONS = ["--allow-all"];
+/** What the tests need: sockets, the tree and temporary folders, the environment, and programs to start. */
+const TEST_PERMISSIONS = ["net", "read", "write", "env", "run", "sys"].map((name) => `--allow-${name}`);
 
 interface Check {
   readonly name: string;

@@ -12,7 +12,7 @@ import { DENO_VARIABLE, findBun, findDeno, ROOT, run, type RunOptions } from "..
 import { typeLint } from "../scripts/type_lint.ts";
 
 const CHECK_DEADLINE_MS = 180_000;
-const TESTS_DEADLINE_MS = process.env["FERROTUNNEL_LONG"] === "1" ? 3_600_000 : 600_000;
+const TESTS_DEADLINE_MS = process.env["FERROTUNNEL_LONG"] === "1" ? 3_600_000 : 720_000;
 
 const SOURCES = ["mod.ts", "src", "tests", "scripts", "bench", "examples"];
 

@@ -5,6 +5,7 @@
  */
 import { isFieldValue, isToken, trimSpaces } from "../http/bytes.ts";
 import type { HeaderList } from "../http/header_list.ts";
+import { RESERVED_FIELDS } from "../http/reserved_fields.ts";
 import { deleteSpellings } from "../http/spellings.ts";
 import type { PluginFactory, PluginRequest } from "./types.ts";
 
@@ -38,20 +39,6 @@ export const HEADER_VARIABLES = [
   "tunnelId",
 ] as const;
 
-/** Where a message goes and where it ends is decided by the server alone. */
-const RESERVED: ReadonlySet<string> = new Set([
-  "connection",
-  "content-length",
-  "expect",
-  "host",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
-
 const VARIABLE = /\$\{([^}]*)\}/g;
 
 type Variable = (typeof HEADER_VARIABLES)[number];
@@ -67,7 +54,7 @@ interface Edits {
 
 /** Whether {@linkcode headers} may change a field of this name. */
 export function isEditableHeader(name: string): boolean {
-  return isToken(name) && !RESERVED.has(name.toLowerCase());
+  return isToken(name) && !RESERVED_FIELDS.has(name.toLowerCase());
 }
 
 /** Whether a text can be a value for {@linkcode headers}: its variables are known, and no character breaks a head. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { parseHostAndPort, parseHostPattern } from "../http/host.ts";
+import { RESERVED_FIELDS } from "../http/reserved_fields.ts";
 import { MAX_METADATA, MAX_METADATA_BYTES } from "../wire/limits.ts";
 import type { HeaderChanges, HttpPolicy } from "./http_ingress.ts";
 import { canonicalPrefix } from "./http_paths.ts";
@@ -26,20 +27,6 @@ export interface HttpRegistration {
 const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const FIELD_VALUE = /^(?:[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?$/;
 const PLUGIN_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$/;
-
-/** What decides where a message goes and where it ends is the server's alone; `rewriteHost` is for the host. */
-const RESERVED_FIELDS: ReadonlySet<string> = new Set([
-  "connection",
-  "content-length",
-  "expect",
-  "host",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
 
 /** Whether a rule may be about a header field of this name. */
 export function isRuleName(name: string): boolean {

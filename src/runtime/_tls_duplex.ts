@@ -4,7 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { Duplex } from "node:stream";
+import { SocketDuplex, type WriteCallback } from "../socket_duplex.ts";
 import type { Connection } from "./types.ts";
 
 /** Bytes of ciphertext asked for at once. */
@@ -12,10 +12,8 @@ const SPACE_BYTES = 64 * 1024;
 /** A read that fills less of its space is copied out, so that the space serves again. */
 const COPY_BELOW_BYTES = 16 * 1024;
 
-type WriteCallback = (error?: Error | null) => void;
-
 /** The stream. It does not end when the connection's other side has: TLS has an end of its own. */
-export class ConnectionDuplex extends Duplex {
+export class ConnectionDuplex extends SocketDuplex {
   /** Called when the peer's FIN was read. */
   onRawEnd: (() => void) | undefined;
   /** Called when the connection is over. */
@@ -110,10 +108,6 @@ export class ConnectionDuplex extends Duplex {
     else this.#written = written;
   }
 
-  override _writev(chunks: { chunk: Uint8Array }[], written: WriteCallback): void {
-    this._write(Buffer.concat(chunks.map((entry) => entry.chunk)), "", written);
-  }
-
   override _final(written: WriteCallback): void {
     this.#connection.closeWrite();
     written();
@@ -122,27 +116,6 @@ export class ConnectionDuplex extends Duplex {
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#connection.close();
     done(error);
-  }
-
-  /** Node's TLS calls these on whatever it runs over. */
-  setTimeout(): this {
-    return this;
-  }
-  /** See {@linkcode ConnectionDuplex.setTimeout}. */
-  setNoDelay(): this {
-    return this;
-  }
-  /** See {@linkcode ConnectionDuplex.setTimeout}. */
-  setKeepAlive(): this {
-    return this;
-  }
-  /** See {@linkcode ConnectionDuplex.setTimeout}. */
-  ref(): this {
-    return this;
-  }
-  /** See {@linkcode ConnectionDuplex.setTimeout}. */
-  unref(): this {
-    return this;
   }
 
   #take(chunk: Uint8Array): boolean {

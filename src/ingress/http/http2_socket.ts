@@ -4,13 +4,11 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { Duplex } from "node:stream";
+import { SocketDuplex, type WriteCallback } from "../../socket_duplex.ts";
 
 /** What may wait for HTTP/2 to take it; it takes it at once unless its session is over. */
 const WAITING_BYTES = 256 * 1024;
 const HIGH_WATER_BYTES = 64 * 1024;
-
-type WriteCallback = (error?: Error | null) => void;
 
 /** What a {@linkcode Http2Socket} runs over: a visitor's connection, or a stream to a client. */
 export interface Http2Transport {
@@ -39,7 +37,7 @@ export interface Http2Transport {
  * }
  * ```
  */
-export class Http2Socket extends Duplex {
+export class Http2Socket extends SocketDuplex {
   readonly #transport: Http2Transport;
   #waitingBytes = 0;
   #held = false;
@@ -99,10 +97,6 @@ export class Http2Socket extends Duplex {
     });
   }
 
-  override _writev(chunks: { chunk: Uint8Array }[], written: WriteCallback): void {
-    this._write(Buffer.concat(chunks.map((entry) => entry.chunk)), "", written);
-  }
-
   override _final(written: WriteCallback): void {
     if (!this.#over) this.#transport.closeWrite();
     written();
@@ -112,26 +106,5 @@ export class Http2Socket extends Duplex {
     if (!this.#over) this.#transport.close(error ?? undefined);
     this.#over = true;
     done(null);
-  }
-
-  /** Node's HTTP/2 calls these on whatever it runs over. */
-  setTimeout(): this {
-    return this;
-  }
-  /** See {@linkcode Http2Socket.setTimeout}. */
-  setNoDelay(): this {
-    return this;
-  }
-  /** See {@linkcode Http2Socket.setTimeout}. */
-  setKeepAlive(): this {
-    return this;
-  }
-  /** See {@linkcode Http2Socket.setTimeout}. */
-  ref(): this {
-    return this;
-  }
-  /** See {@linkcode Http2Socket.setTimeout}. */
-  unref(): this {
-    return this;
   }
 }

@@ -9,7 +9,7 @@ import { MemoryBudget } from "../mux/memory_budget.ts";
 import type { SessionEnvironment } from "../mux/session_types.ts";
 import type { Counters } from "../observe/counters.ts";
 import type { Limits } from "./options.ts";
-import type { RelayEnvironment } from "./relay.ts";
+import type { RelayEnvironment } from "./read_buffer.ts";
 
 /** Free buffers that are kept for reuse. */
 const POOL_BYTES = 16 * 1024 * 1024;

@@ -4,30 +4,14 @@
  *
  * @module
  */
-import { type BufferPool, MIN_BUFFER_BYTES } from "../mux/buffer_pool.ts";
-import type { MemoryBudget } from "../mux/memory_budget.ts";
 import type { Slab } from "../mux/slabs.ts";
 import type { MuxStream, StreamHandler } from "../mux/stream.ts";
 import type { Connection, ConnectionHandler } from "../runtime/types.ts";
 import type { CloseReason } from "../wire/messages.ts";
+import { HEADROOM_BYTES, ReadBuffer, type RelayEnvironment } from "./read_buffer.ts";
 
-/** Room in front of what is read, for the frame's header (10 bytes), aligned. */
-const HEADROOM_BYTES = 16;
-/** How much larger the read after a full one is: from the smallest to the largest in four steps. */
-const READ_GROWTH = 4;
-/** Largest read; larger ones bring no more throughput. */
-const MAX_READ_BYTES = 256 * 1024;
-/** Reads in a row that fill less than a quarter of the space before the next one is smaller. */
-const SHORT_READS_TO_SHRINK = 4;
 /** Bytes that have to wait are copied if they are fewer, so that they do not keep a whole slab from being reused. */
 const COPY_BELOW_BYTES = 16 * 1024;
-
-/** What relays share. */
-export interface RelayEnvironment {
-  readonly pool: BufferPool;
-  /** What read buffers may grow to, all together. */
-  readonly readMemory: MemoryBudget;
-}
 
 /** Options of {@linkcode relay}. */
 export interface RelayOptions {
@@ -65,10 +49,7 @@ class SocketReader implements ConnectionHandler {
   readonly #connection: Connection;
   readonly #stream: MuxStream;
   readonly #writer: SocketWriter;
-  #buffer: Uint8Array | undefined;
-  #readBytes = MIN_BUFFER_BYTES;
-  #spaceBytes = 0;
-  #shortReads = 0;
+  readonly #reads: ReadBuffer;
   /** Whether the stream may still be sending the chunk. */
   #lent = false;
   /** Whether `data` is on the stack, and tells by what it returns whether it takes more. */
@@ -78,30 +59,20 @@ class SocketReader implements ConnectionHandler {
     this.#connection = connection;
     this.#stream = writer.stream;
     this.#writer = writer;
+    this.#reads = new ReadBuffer(writer.environment, HEADROOM_BYTES);
   }
 
   space(): Uint8Array {
-    let buffer = this.#buffer;
-    if (buffer === undefined || buffer.length !== this.#readBytes) {
-      const { pool } = this.#writer.environment;
-      if (buffer !== undefined) pool.give(buffer);
-      buffer = this.#buffer = pool.take(this.#readBytes);
-    }
     // What the peer has no room for is not read: the kernel then slows the sender.
-    const end = Math.min(buffer.length, HEADROOM_BYTES + Math.max(1, this.#stream.creditBytes));
-    this.#spaceBytes = end - HEADROOM_BYTES;
-    return buffer.subarray(HEADROOM_BYTES, end);
+    return this.#reads.space(this.#stream.creditBytes);
   }
 
   data(chunk: Uint8Array): boolean {
-    const buffer = this.#buffer;
+    const buffer = this.#reads.arrived(chunk.length);
     this.#lent = true;
     this.#delivering = true;
     if (buffer === undefined) this.#stream.sendNow(chunk, 0, false);
-    else {
-      this.#adapt(chunk.length);
-      this.#stream.sendNow(buffer.subarray(0, HEADROOM_BYTES + chunk.length), HEADROOM_BYTES, true);
-    }
+    else this.#stream.sendNow(buffer.subarray(0, HEADROOM_BYTES + chunk.length), HEADROOM_BYTES, true);
     this.#delivering = false;
     return !this.#lent; // While it is lent, the stream says when it can take more.
   }
@@ -118,7 +89,7 @@ class SocketReader implements ConnectionHandler {
     // No more words: visitors may leave by the thousand at once, and each costs the session a frame.
     if (error !== undefined) this.#stream.reset({ kind: "error", message: "Socket lost" });
     this.#writer.socketClosed();
-    this.#release();
+    this.#reads.release(this.#lent);
     this.#writer.onSocketClosed?.();
   }
 
@@ -126,35 +97,6 @@ class SocketReader implements ConnectionHandler {
   more(): void {
     this.#lent = false;
     if (!this.#delivering) this.#connection.resume();
-  }
-
-  /**
-   * A chunk that is still being sent, by a stream that may be over, keeps its buffer: the pool must not lend it to
-   * somebody else.
-   */
-  #release(): void {
-    const { pool, readMemory } = this.#writer.environment;
-    if (this.#buffer !== undefined && !this.#lent) pool.give(this.#buffer);
-    this.#buffer = undefined;
-    readMemory.release(this.#readBytes - MIN_BUFFER_BYTES);
-    this.#readBytes = MIN_BUFFER_BYTES;
-  }
-
-  #adapt(bytes: number): void {
-    const { readMemory } = this.#writer.environment;
-    if (bytes === this.#spaceBytes) {
-      this.#shortReads = 0;
-      const full = bytes + HEADROOM_BYTES === this.#readBytes;
-      const next = Math.min(MAX_READ_BYTES, this.#readBytes * READ_GROWTH);
-      if (full && this.#readBytes < MAX_READ_BYTES && readMemory.reserve(next - this.#readBytes)) {
-        this.#readBytes = next;
-      }
-    } else if (bytes * 4 >= this.#readBytes || this.#readBytes === MIN_BUFFER_BYTES) this.#shortReads = 0;
-    else if (++this.#shortReads >= SHORT_READS_TO_SHRINK) {
-      this.#shortReads = 0;
-      this.#readBytes /= 2;
-      readMemory.release(this.#readBytes);
-    }
   }
 }
 

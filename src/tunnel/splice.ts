@@ -3,17 +3,11 @@
  *
  * @module
  */
-import { MIN_BUFFER_BYTES } from "../mux/buffer_pool.ts";
 import type { Pacers } from "../mux/paced_handler.ts";
 import type { Flow, Pacer } from "../mux/pacer.ts";
 import type { Counters } from "../observe/counters.ts";
 import type { Connection, ConnectionHandler } from "../runtime/types.ts";
-import type { RelayEnvironment } from "./relay.ts";
-
-/** Largest read; larger ones bring no more throughput. */
-const MAX_READ_BYTES = 256 * 1024;
-/** Reads in a row that fill less than a quarter of the space before the next one is smaller. */
-const SHORT_READS_TO_SHRINK = 4;
+import { ReadBuffer, type RelayEnvironment } from "./read_buffer.ts";
 
 /** Options of {@linkcode Splice}. */
 export interface SpliceOptions {
@@ -102,13 +96,10 @@ class SpliceSide implements ConnectionHandler {
   pacer: Pacer | undefined;
   readonly #flow: Flow = { wanted: 0, granted: () => this.#granted() };
   readonly #connection: Connection;
-  readonly #environment: RelayEnvironment;
+  readonly #reads: ReadBuffer;
   readonly #count: (bytes: number) => void;
   #other: SpliceSide | undefined;
   #onClosed: () => void = () => {};
-  #buffer: Uint8Array | undefined;
-  #readBytes = MIN_BUFFER_BYTES;
-  #shortReads = 0;
   /** What came although what was read before the join is not through yet. */
   #held: Uint8Array | undefined;
   /** An end that has to wait for what was read before it. */
@@ -116,7 +107,7 @@ class SpliceSide implements ConnectionHandler {
 
   constructor(connection: Connection, environment: RelayEnvironment, count: (bytes: number) => void) {
     this.#connection = connection;
-    this.#environment = environment;
+    this.#reads = new ReadBuffer(environment, 0);
     this.#count = count;
   }
 
@@ -144,13 +135,7 @@ class SpliceSide implements ConnectionHandler {
   }
 
   space(): Uint8Array {
-    const { pool } = this.#environment;
-    let buffer = this.#buffer;
-    if (buffer === undefined || buffer.length !== this.#readBytes) {
-      if (buffer !== undefined) pool.give(buffer);
-      buffer = this.#buffer = pool.take(this.#readBytes);
-    }
-    return buffer;
+    return this.#reads.space(Infinity);
   }
 
   data(chunk: Uint8Array): boolean {
@@ -159,7 +144,7 @@ class SpliceSide implements ConnectionHandler {
       this.#held = chunk;
       return false;
     }
-    if (this.#buffer !== undefined) this.#adapt(chunk.length);
+    this.#reads.arrived(chunk.length);
     // Passed on first: who is granted bytes while they are still written must not read into the same memory.
     const passed = this.#pass(chunk);
     this.pacer?.want(this.#flow, chunk.length);
@@ -179,13 +164,8 @@ class SpliceSide implements ConnectionHandler {
   close(error?: Error): void {
     this.closed = true;
     this.pacer?.forget(this.#flow);
-    const { pool, readMemory } = this.#environment;
-    // What the other connection still writes keeps its buffer: the pool must not lend it to somebody else.
-    if (this.#buffer !== undefined && !this.waits) pool.give(this.#buffer);
-    this.#buffer = undefined;
+    this.#reads.release(this.waits); // While it waits, the other connection still writes what was read here.
     this.#held = undefined;
-    readMemory.release(this.#readBytes - MIN_BUFFER_BYTES);
-    this.#readBytes = MIN_BUFFER_BYTES;
     if (error !== undefined) this.#other?.reset();
     this.#onClosed();
   }
@@ -211,18 +191,5 @@ class SpliceSide implements ConnectionHandler {
   #pass(bytes: Uint8Array): boolean {
     this.waits = this.#other?.write(bytes) !== true;
     return !this.waits;
-  }
-
-  #adapt(bytes: number): void {
-    const { readMemory } = this.#environment;
-    if (bytes === this.#readBytes) {
-      this.#shortReads = 0;
-      if (bytes < MAX_READ_BYTES && readMemory.reserve(bytes)) this.#readBytes *= 2;
-    } else if (bytes * 4 >= this.#readBytes || this.#readBytes === MIN_BUFFER_BYTES) this.#shortReads = 0;
-    else if (++this.#shortReads >= SHORT_READS_TO_SHRINK) {
-      this.#shortReads = 0;
-      this.#readBytes /= 2;
-      readMemory.release(this.#readBytes);
-    }
   }
 }

@@ -7,7 +7,7 @@ import type { ForwardedRequest } from "../../http/forward.ts";
 import { requestHeadBytes, writeRequestHead } from "../../http/head_encoder.ts";
 import { type BufferPool, MAX_BUFFER_BYTES } from "../../mux/buffer_pool.ts";
 import type { MuxStream } from "../../mux/stream.ts";
-import { HEADROOM_BYTES } from "./input.ts";
+import { HEADROOM_BYTES } from "../../tunnel/read_buffer.ts";
 
 /** Pieces up to this size go together with what waits already. */
 const JOIN_UP_TO_BYTES = 8 * 1024;

@@ -9,8 +9,7 @@ import type { HeaderList } from "../../http/header_list.ts";
 import { HttpError } from "../../http/http_error.ts";
 import { RequestHeadParser } from "../../http/request_head.ts";
 import type { BodyFraming, RequestHead } from "../../http/types.ts";
-import type { RelayEnvironment } from "../../tunnel/relay.ts";
-import { HEADROOM_BYTES, Input } from "./input.ts";
+import { HEADROOM_BYTES, ReadBuffer, type RelayEnvironment } from "../../tunnel/read_buffer.ts";
 import type { BodyForm } from "./sides.ts";
 
 /** The frame header that a stream may write in front of a piece. */
@@ -57,7 +56,7 @@ export interface RequestReaderOptions {
 export class RequestReader {
   readonly #host: ReaderHost;
   readonly #options: RequestReaderOptions;
-  readonly #input: Input;
+  readonly #reads: ReadBuffer;
   readonly #parser: RequestHeadParser;
   #mode: Mode = "head";
   #framing: BodyFraming = NO_BODY;
@@ -76,7 +75,7 @@ export class RequestReader {
   constructor(host: ReaderHost, options: RequestReaderOptions) {
     this.#host = host;
     this.#options = options;
-    this.#input = new Input(options.environment);
+    this.#reads = new ReadBuffer(options.environment, HEADROOM_BYTES);
     this.#parser = new RequestHeadParser(options.headLimits);
   }
 
@@ -118,12 +117,12 @@ export class RequestReader {
 
   /** See `ConnectionHandler.space`. */
   space(): Uint8Array {
-    return this.#input.space(Infinity);
+    return this.#reads.space(Infinity);
   }
 
   /** Takes what was read. */
   arrived(chunk: Uint8Array): void {
-    const buffer = this.#input.arrived(chunk.length);
+    const buffer = this.#reads.arrived(chunk.length);
     const start = buffer === undefined ? 0 : HEADROOM_BYTES;
     this.#bytes = buffer ?? chunk;
     this.#at = start;
@@ -140,7 +139,7 @@ export class RequestReader {
   /** The exchange is over: memory that is still lent does not come back, and is left to the garbage collector. */
   reclaim(): void {
     if (!this.#lent) return;
-    this.#input.release(true);
+    this.#reads.release(true);
     this.#lent = false;
   }
 
@@ -174,7 +173,7 @@ export class RequestReader {
   /** The connection is over. */
   close(): void {
     this.#mode = "ignore";
-    this.#input.release(this.#lent);
+    this.#reads.release(this.#lent);
     this.#bytes = NOTHING;
     this.#at = this.#end = 0;
   }

@@ -175,6 +175,16 @@ export class Load {
     return this.#visit(["ping", textOf(place), forMs, warmUp], forMs);
   }
 
+  /** The same beside a connection that carries as many bytes as it can towards the visitor. */
+  async pingBeside(options: Parameters<Load["ping"]>[0]): Promise<Visit> {
+    const flood = this.flood("down", options);
+    try {
+      return await this.ping(options);
+    } finally {
+      await flood.stop();
+    }
+  }
+
   /**
    * Opens connections, sends a byte on each, waits for its echo and resets it.
    *

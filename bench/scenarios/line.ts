@@ -71,13 +71,9 @@ export function linePing(beside: boolean, forMs: number): Scenario {
     cutsStreams: beside,
     measure: async ({ load, tunnel }) => {
       const place = { port: tunnel.port, host: tunnel.host };
-      const flood = beside ? load.flood("down", place) : undefined;
-      let visit;
-      try {
-        visit = await load.ping({ ...place, forMs, warmUp: beside ? WARM_UP_PINGS : 1 });
-      } finally {
-        await flood?.stop();
-      }
+      const visit = beside
+        ? await load.pingBeside({ ...place, forMs, warmUp: WARM_UP_PINGS })
+        : await load.ping({ ...place, forMs, warmUp: 1 });
       if (beside) await delay(SETTLE_MS);
       return { [`${id}-p50`]: (visit["p50Us"] ?? NaN) / 1000, [`${id}-p99`]: (visit["p99Us"] ?? NaN) / 1000 };
     },

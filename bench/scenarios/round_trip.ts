@@ -42,14 +42,8 @@ export function besideBulk(sampleMs: number): Scenario {
     withTls: true,
     cutsStreams: true,
     measure: async ({ load, tunnel }) => {
-      const flood = load.flood("down", tunnel);
-      let visit;
-      try {
-        visit = await load.ping({ port: tunnel.port, forMs: sampleMs * PING_FACTOR });
-      } finally {
-        await flood.stop();
-      }
-      return samplesOf("beside", visit);
+      const options = { port: tunnel.port, forMs: sampleMs * PING_FACTOR };
+      return samplesOf("beside", await load.pingBeside(options));
     },
   };
 }

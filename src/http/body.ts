@@ -43,7 +43,6 @@ const CR = 0x0d;
 const SEMICOLON = 0x3b;
 /** Hexadecimal digits of a chunk's size; zeros in front count. */
 const MAX_SIZE_DIGITS = 16;
-const NO_TRAILERS: readonly [] = [];
 
 /**
  * Follows a body to its end.
@@ -120,7 +119,7 @@ export class BodyScanner {
 
   /** Trailer fields that may go on; empty until the body is over. */
   get trailers(): HeaderList {
-    return this.#trailers ?? new HeaderList([...NO_TRAILERS]);
+    return this.#trailers ?? new HeaderList();
   }
 
   /** With `verbatim`, once the body is over: what is to be sent after the last piece; undefined when there is nothing. */

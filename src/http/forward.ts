@@ -4,9 +4,9 @@
  * @module
  */
 import { EXPECT_FIELD, FRAMING, HOP, HOST_FIELD, KEPT, kindOf, ORIGIN_OF_MESSAGE } from "./field_kinds.ts";
-import { parseContentLength } from "./framing.ts";
+import { isBodiless, parseContentLength } from "./framing.ts";
 import { HeaderList } from "./header_list.ts";
-import { connectionOptions } from "./request_facts.ts";
+import { connectionOptions, isConnectionOption } from "./request_facts.ts";
 import type { BodyFraming, HeaderField, RequestHead, ResponseHead } from "./types.ts";
 
 /** Options of {@linkcode forwardRequest}. */
@@ -150,7 +150,7 @@ export function framingOfStatus(
   framing: BodyFraming,
   { request, status }: { readonly request: RequestHead; readonly status: number },
 ): BodyFraming {
-  if (request.method === "HEAD" || status < 200 || status === 204 || status === 304) return { kind: "none" };
+  if (isBodiless(request.method, status)) return { kind: "none" };
   return framing.kind === "none" ? { kind: "length", bytes: 0 } : framing;
 }
 
@@ -193,9 +193,7 @@ function withoutListed(
   connection: string | undefined,
   sender: "visitor" | "service",
 ): HeaderField[] {
-  const listed = connectionOptions(connection, sender).filter((option) =>
-    option !== "close" && option !== "keep-alive" && option !== "upgrade"
-  );
+  const listed = connectionOptions(connection, sender).filter((option) => !isConnectionOption(option));
   if (listed.length === 0) return fields;
   const names = new Set(listed);
   return fields.filter(([name]) => !names.has(name.toLowerCase()) || (kindOf(name) & KEPT) !== 0);

@@ -6,7 +6,8 @@
 import { tokenList } from "./bytes.ts";
 import type { FieldFacts } from "./field_parser.ts";
 import { CONTENT_LENGTH, TRANSFER_ENCODING } from "./header_names.ts";
-import { broken, type Sender, shown } from "./http_error.ts";
+import { broken, HttpError, type Sender, shown } from "./http_error.ts";
+import type { HeaderList } from "./header_list.ts";
 import type { BodyFraming } from "./types.ts";
 
 const NONE: BodyFraming = { kind: "none" };
@@ -57,6 +58,37 @@ export function framingOf(
   }
   checkCoding(coding ?? "", sender, version);
   return CHUNKED;
+}
+
+/** Whether a response has no body whatever its fields say (RFC 9110, section 6.4.1). */
+export function isBodiless(method: string, status: number): boolean {
+  return method === "HEAD" || status < 200 || status === 204 || status === 304;
+}
+
+/**
+ * The length that the fields of a message of HTTP/2 tell.
+ *
+ * @returns undefined when there is no such field
+ * @throws {HttpError} when it is none, or told more than once
+ */
+export function declaredLength(headers: HeaderList, sender: Sender): number | undefined {
+  const lengths = headers.getAll("content-length");
+  const [text] = lengths;
+  if (text === undefined) return undefined;
+  const bytes = lengths.length === 1 ? parseContentLength(text) : undefined;
+  if (bytes !== undefined) return bytes;
+  throw broken(sender, 400, "content_length", `Refuse content-length ${shown(lengths.join(", "))}`);
+}
+
+/** Refuses a request that tells of a body over a bound. @param maxBodyBytes 0 for no bound @throws {HttpError} 413 */
+export function checkDeclaredLength(framing: BodyFraming, maxBodyBytes: number): void {
+  if (maxBodyBytes > 0 && framing.kind === "length" && framing.bytes > maxBodyBytes) {
+    throw new HttpError(
+      413,
+      "body_too_large",
+      `Refuse a body of ${framing.bytes} bytes: over ${maxBodyBytes}`,
+    );
+  }
 }
 
 function checkCoding(coding: string, sender: Sender, version: "1.0" | "1.1"): void {

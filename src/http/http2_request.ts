@@ -6,11 +6,12 @@
  */
 import { isFieldValue, isToken, TARGET, trimSpaces } from "./bytes.ts";
 import { mayTrail } from "./field_kinds.ts";
-import { parseContentLength } from "./framing.ts";
+import { declaredLength } from "./framing.ts";
 import { DEFAULT_HEAD_LIMITS, type HeadLimits } from "./head_limits.ts";
 import { type HeaderField, HeaderList } from "./header_list.ts";
 import { parseHostAndPort } from "./host.ts";
 import { HttpError, shown } from "./http_error.ts";
+import { expectsContinue } from "./request_facts.ts";
 import { MAX_METHOD_BYTES } from "./request_head.ts";
 import { MAX_TRAILER_BYTES, MAX_TRAILERS } from "./trailer_reader.ts";
 import type { BodyFraming, RequestHead } from "./types.ts";
@@ -63,7 +64,7 @@ export function readHttp2Request(raw: readonly string[], options: Http2RequestOp
     headers,
     framing,
     keepAlive: true,
-    expectsContinue: expectsContinue(headers, framing),
+    expectsContinue: expectsContinue(headers.get("expect"), { version: "2", framing }),
     upgradesToWebSocket: false,
   };
 }
@@ -176,21 +177,10 @@ function hostOf(
 }
 
 function framingOf(headers: HeaderList, ended: boolean): BodyFraming {
-  const lengths = headers.getAll("content-length");
-  const [text] = lengths;
-  if (text === undefined) return { kind: ended ? "none" : "chunked" };
-  const bytes = parseContentLength(text);
-  if (bytes === undefined || lengths.length > 1 || (ended && bytes > 0)) {
-    throw new HttpError(400, "content_length", `Refuse content-length ${shown(lengths.join(", "))}`);
+  const bytes = declaredLength(headers, "visitor");
+  if (bytes === undefined) return { kind: ended ? "none" : "chunked" };
+  if (ended && bytes > 0) {
+    throw new HttpError(400, "content_length", `Refuse content-length ${shown(String(bytes))}`);
   }
   return { kind: "length", bytes };
-}
-
-function expectsContinue(headers: HeaderList, framing: BodyFraming): boolean {
-  const value = headers.get("expect");
-  if (value === undefined) return false;
-  if (value.toLowerCase() !== "100-continue") {
-    throw new HttpError(417, "expect", `Refuse to meet Expect ${shown(value)}`);
-  }
-  return framing.kind === "chunked" || (framing.kind === "length" && framing.bytes > 0);
 }

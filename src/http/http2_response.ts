@@ -4,7 +4,7 @@
  * @module
  */
 import { isFieldValue, isToken, trimSpaces } from "./bytes.ts";
-import { parseContentLength } from "./framing.ts";
+import { declaredLength, isBodiless } from "./framing.ts";
 import { DEFAULT_HEAD_LIMITS, type HeadLimits } from "./head_limits.ts";
 import { type HeaderField, HeaderList } from "./header_list.ts";
 import { HttpError, shown } from "./http_error.ts";
@@ -48,19 +48,12 @@ export function readHttp2Response(raw: readonly string[], options: Http2Response
     throw new HttpError(502, "head_too_large", `Refuse a head of ${fields.length} fields, ${bytes} bytes`);
   }
   const headers = new HeaderList(fields);
-  const bodiless = options.ended || status < 200 || status === 204 || status === 304 ||
-    options.method === "HEAD";
+  const bodiless = options.ended || isBodiless(options.method, status);
   const framing: BodyFraming = bodiless ? { kind: "none" } : framingOf(headers);
   return { status, reason: "", version: "2", headers, framing, keepAlive: true };
 }
 
 function framingOf(headers: HeaderList): BodyFraming {
-  const lengths = headers.getAll("content-length");
-  const [text] = lengths;
-  if (text === undefined) return { kind: "until_close" };
-  const bytes = parseContentLength(text);
-  if (bytes === undefined || lengths.length > 1) {
-    throw new HttpError(502, "content_length", `Refuse content-length ${shown(lengths.join(", "))}`);
-  }
-  return { kind: "length", bytes };
+  const bytes = declaredLength(headers, "service");
+  return bytes === undefined ? { kind: "until_close" } : { kind: "length", bytes };
 }

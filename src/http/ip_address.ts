@@ -26,6 +26,32 @@ export function canonicalIpv6(text: string): string | undefined {
   return `${hex(words.slice(0, start))}::${hex(words.slice(start + length))}`;
 }
 
+/**
+ * What counts as one address. In IPv6 the smallest network that a host is given has 2^64 addresses, so all of it counts as
+ * one; an IPv4 address inside IPv6 counts as what it is.
+ *
+ * @param hostname An address as the runtime reports it, with a zone or without
+ * @returns the IPv4 address, or the /64 network of the IPv6 address; anything else as it came
+ *
+ * @example
+ * ```ts
+ * import { addressGroup } from "./ip_address.ts";
+ *
+ * console.log(addressGroup("2001:db8:0:1::42")); // 2001:db8:0:1::/64
+ * console.log(addressGroup("::ffff:192.0.2.1")); // 192.0.2.1
+ * ```
+ */
+export function addressGroup(hostname: string): string {
+  const [address = ""] = hostname.split("%");
+  const words = parseIpv6(address);
+  if (words === undefined) return hostname;
+  const [sixth = 0, high = 0, low = 0] = words.slice(5);
+  if (sixth === 0xffff && words.slice(0, 5).every((word) => word === 0)) {
+    return [high >> 8, high & 0xff, low >> 8, low & 0xff].join(".");
+  }
+  return `${hex(words.slice(0, 4))}::/64`;
+}
+
 function hex(words: readonly number[]): string {
   return words.map((word) => word.toString(16)).join(":");
 }

@@ -36,6 +36,11 @@ export function connectionOptions(value: string | undefined, sender: Sender): re
   return tokens;
 }
 
+/** Whether an option of `Connection` is about the connection itself; any other names a field that must not go on. */
+export function isConnectionOption(option: string): boolean {
+  return option === "close" || option === "keep-alive" || option === "upgrade";
+}
+
 /** Whether a connection goes on after a message with these options. */
 export function keepsAlive(options: readonly string[], version: "1.0" | "1.1"): boolean {
   if (options.includes("close")) return false;
@@ -64,13 +69,23 @@ export function readRequestFacts(
   };
 }
 
-function expectsContinue(value: string | undefined, { version, framing }: RequestContext): boolean {
+/**
+ * Whether the visitor waits for `100 Continue` before it sends the body.
+ *
+ * @param value Of `Expect`; undefined when there is no such field.
+ * @param message What is known about it beside its fields.
+ * @throws {HttpError} 417 for what nobody can meet
+ */
+export function expectsContinue(
+  value: string | undefined,
+  { version, framing }: { readonly version: RequestHead["version"]; readonly framing: BodyFraming },
+): boolean {
   if (value === undefined) return false;
   if (value.toLowerCase() !== "100-continue") {
     throw new HttpError(417, "expect", `Refuse to meet Expect ${shown(value)}`);
   }
   // HTTP/1.0 knows no interim responses, and without a body nobody waits for one.
-  return version === "1.1" && hasBody(framing);
+  return version !== "1.0" && hasBody(framing);
 }
 
 function upgradesToWebSocket(facts: FieldFacts, { method, version, framing }: RequestContext): boolean {

@@ -7,7 +7,7 @@
 import { STATUS_CODES } from "node:http";
 import { HIGH, LINE_KIND, PLAIN } from "./bytes.ts";
 import { FieldFacts, parseFields } from "./field_parser.ts";
-import { framingOf } from "./framing.ts";
+import { framingOf, isBodiless } from "./framing.ts";
 import { DEFAULT_HEAD_LIMITS, type HeadLimits } from "./head_limits.ts";
 import { type FoundHead, HeadReader } from "./head_reader.ts";
 import { HeadMemory } from "./head_memory.ts";
@@ -21,7 +21,7 @@ import {
   WEBSOCKET_ACCEPT,
 } from "./header_names.ts";
 import { HttpError, shown } from "./http_error.ts";
-import { connectionOptions, keepsAlive } from "./request_facts.ts";
+import { connectionOptions, isConnectionOption, keepsAlive } from "./request_facts.ts";
 import type { BodyFraming, RequestHead, ResponseHead } from "./types.ts";
 import { webSocketAccept } from "./websocket_accept.ts";
 
@@ -137,11 +137,10 @@ export class ResponseHeadParser {
     const declared = framingOf(facts, { sender: "service", version });
     const options = connectionOptions(facts.values[CONNECTION], "service");
     if (status < 200) this.#checkInterim(status, options, request);
-    const bodiless = status < 200 || status === 204 || status === 304 || request.method === "HEAD";
-    const framing = bodiless ? NONE : declared;
+    const framing = isBodiless(request.method, status) ? NONE : declared;
     const keepAlive = keepsAlive(options, version) && framing.kind !== "until_close" &&
       !this.#announcesBody(status);
-    const endToEnd = listsNothing(options) ? fields.endToEnd : undefined;
+    const endToEnd = options.every(isConnectionOption) ? fields.endToEnd : undefined;
     return { status, reason, version, headers, endToEnd, framing, keepAlive };
   }
 
@@ -179,14 +178,6 @@ export class ResponseHeadParser {
     const length = this.#facts.values[CONTENT_LENGTH];
     return length !== undefined && Number(length) > 0 || this.#facts.values[TRANSFER_ENCODING] !== undefined;
   }
-}
-
-/** Whether `Connection` names no field that must not go on. */
-function listsNothing(options: readonly string[]): boolean {
-  for (const option of options) {
-    if (option !== "close" && option !== "keep-alive" && option !== "upgrade") return false;
-  }
-  return true;
 }
 
 function statusLine(

@@ -26,18 +26,3 @@ export function plainAddress(text: string): string | undefined {
   const low = Number.parseInt(mapped[2] ?? "0", 16);
   return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`;
 }
-
-/**
- * What counts as one visitor: an IPv4 address, or the /64 network of an IPv6 address, of which a host can use every address.
- *
- * @returns The text as it came when it is no address.
- */
-export function visitorGroup(text: string): string {
-  const address = plainAddress(text);
-  if (address === undefined || !address.includes(":")) return address ?? text;
-  const [head = "", tail] = address.split("::");
-  const front = head === "" ? [] : head.split(":");
-  const back = tail === undefined || tail === "" ? [] : tail.split(":");
-  const zeros = new Array<string>(Math.max(0, 8 - front.length - back.length)).fill("0");
-  return `${[...front, ...zeros, ...back].slice(0, 4).join(":")}::/64`;
-}

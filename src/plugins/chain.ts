@@ -66,17 +66,15 @@ export type ResponseResult = Exclude<RequestResult, { readonly kind: "answer" }>
 export class PluginChain {
   /** The plugins, in the order of requests. */
   readonly plugins: readonly Plugin[];
+  /** Whether no plugin has a hook for responses, so that {@linkcode PluginRun.response} need not be called. */
+  readonly ignoresResponses: boolean;
   readonly #options: PluginChainOptions;
 
   /** @param plugins In the order of requests. @param options What chains share. */
   constructor(plugins: readonly Plugin[], options: PluginChainOptions) {
     this.plugins = plugins;
+    this.ignoresResponses = plugins.every((plugin) => plugin.onResponse === undefined);
     this.#options = options;
-  }
-
-  /** Whether no plugin has a hook for responses, so that {@linkcode PluginRun.response} need not be called. */
-  get ignoresResponses(): boolean {
-    return this.plugins.every((plugin) => plugin.onResponse === undefined);
   }
 
   /** Begins with a request. Nothing is called before {@linkcode PluginRun.request}. */

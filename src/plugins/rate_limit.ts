@@ -8,9 +8,9 @@
  */
 import { hash } from "node:crypto";
 import { isToken } from "../http/bytes.ts";
+import { addressGroup } from "../http/ip_address.ts";
 import { refuseUntil } from "./_answers.ts";
 import { RecentMap } from "./_recent_map.ts";
-import { visitorGroup } from "./_visitor_address.ts";
 import type { PluginFactory, PluginRequest, RequestVerdict } from "./types.ts";
 
 /** Options of {@linkcode rateLimit}. */
@@ -85,7 +85,7 @@ export function rateLimit(options: RateLimitOptions): PluginFactory {
 
 function keyFunction(by: NonNullable<RateLimitOptions["by"]>): (request: PluginRequest) => string {
   if (by === "host") return ({ host }) => host;
-  if (by === "address") return ({ visitor }) => visitorGroup(visitor);
+  if (by === "address") return ({ visitor }) => addressGroup(visitor);
   const { header } = by;
   if (!isToken(header)) throw new TypeError(`Cannot name a header field ${JSON.stringify(header)}`);
   return ({ headers }) => headers.getAll(header).join("\n");

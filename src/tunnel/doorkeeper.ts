@@ -4,7 +4,8 @@
  * @module
  */
 import type { Clock } from "../clock.ts";
-import { addressGroup, Admission, type AdmissionLimits } from "./admission.ts";
+import { addressGroup } from "../http/ip_address.ts";
+import { Admission, type AdmissionLimits } from "./admission.ts";
 import { AddressPenalties } from "./authenticator.ts";
 import type { Grant } from "./grant.ts";
 import { type Credentials, Grants } from "./grants.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "../harness.ts";
-import { OK, request, response, stage } from "../ingress/http/_stage.ts";
+import { OK, request, response, type Stage, stage, type Talker } from "../ingress/http/_stage.ts";
 
 const CASES: Readonly<Record<string, string>> = {
   "both framings": response("200 OK", ["Content-Length: 3", "Transfer-Encoding: chunked"], "0\r\n\r\n"),
@@ -112,14 +112,20 @@ test("F29: a response until the connection's end that breaks off has no last chu
   assert.doesNotMatch(await visitor.rest().catch(() => "reset"), /0\r\n\r\n/);
 });
 
-test("A request over a stream that died while it was idle goes over a new one", async () => {
-  await using at = await stage();
+/** A visitor whose first request was answered, and the stream that waits for its next one. */
+async function answeredOnce(at: Stage): Promise<{ readonly visitor: Talker; readonly first: Talker }> {
   const visitor = await at.visit();
   await visitor.write(request("GET /"));
   const first = await at.next();
   await first.head();
   await first.write(OK);
   await visitor.response();
+  return { visitor, first };
+}
+
+test("A request over a stream that died while it was idle goes over a new one", async () => {
+  await using at = await stage();
+  const { visitor, first } = await answeredOnce(at);
   await visitor.write(request("GET /again"));
   assert.match(await first.head(), /^GET \/again /);
   await first.socket.close(); // As if it had been closing when the request came.
@@ -132,12 +138,7 @@ test("A request over a stream that died while it was idle goes over a new one", 
 test("A request that may not be sent twice is not; the visitor gets 502", async () => {
   for (const [line, fields, body] of [["POST /", [], ""], ["PUT /", ["Content-Length: 2"], "ab"]] as const) {
     await using at = await stage();
-    const visitor = await at.visit();
-    await visitor.write(request("GET /"));
-    const first = await at.next();
-    await first.head();
-    await first.write(OK);
-    await visitor.response();
+    const { visitor, first } = await answeredOnce(at);
     await visitor.write(request(line, fields, body));
     await first.head();
     await first.socket.close();

@@ -1,18 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "../harness.ts";
-import { parseRequest, refusal, request } from "./support.ts";
-
-/** A title, the first line, further fields, and what must come of it. */
-type Row = readonly [title: string, line: string, fields: readonly string[], expected: string];
-
-function table(name: string, rows: readonly Row[]): void {
-  assert.ok(rows.length > 0);
-  for (const [title, line, fields, expected] of rows) {
-    test(`${name}: ${title} -> ${expected}`, () => {
-      assert.equal(refusal(() => parseRequest(request(line, fields))), expected);
-    });
-  }
-}
+import { parseRequest, refusal, request, type RequestRow, table } from "./support.ts";
 
 const GET = "GET / HTTP/1.1";
 const POST = "POST / HTTP/1.1";
@@ -61,7 +49,7 @@ table("W2 Content-Length", [
   ["twice, different", POST, ["Content-Length: 1", "content-length: 2"], "400 content_length"],
   ...["1, 1", "1,2", "", "+1", "-1", "0x1", "1_0", "1 0", "1.0", "1e1", "\xb2", "one", "1;", "1,"].map((
     value,
-  ): Row => [
+  ): RequestRow => [
     JSON.stringify(value),
     POST,
     [`Content-Length: ${value}`],
@@ -97,7 +85,7 @@ table("W3 Transfer-Encoding", [
   ]
     .map((
       value,
-    ): Row => [JSON.stringify(value), POST, [`Transfer-Encoding: ${value}`], "400 transfer_encoding"]),
+    ): RequestRow => [JSON.stringify(value), POST, [`Transfer-Encoding: ${value}`], "400 transfer_encoding"]),
 ]);
 
 table("W4 spaces", [

@@ -1,19 +1,7 @@
 import assert from "node:assert/strict";
 import { forwardRequest } from "../../src/http/forward.ts";
 import { test } from "../harness.ts";
-import { parseRequest, refusal, request } from "./support.ts";
-
-/** A title, the first line, further fields, and what must come of it. */
-type Row = readonly [title: string, line: string, fields: readonly string[], expected: string];
-
-function table(name: string, rows: readonly Row[]): void {
-  assert.ok(rows.length > 0);
-  for (const [title, line, fields, expected] of rows) {
-    test(`${name}: ${title} -> ${expected}`, () => {
-      assert.equal(refusal(() => parseRequest(request(line, fields))), expected);
-    });
-  }
-}
+import { parseRequest, refusal, request, table } from "./support.ts";
 
 const GET = "GET / HTTP/1.1";
 const POST = "POST / HTTP/1.1";

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import assert from "node:assert/strict";
 import { BodyScanner, type BodyScannerOptions } from "../../src/http/body.ts";
 import { HttpError } from "../../src/http/http_error.ts";
 import type { HeadLimits } from "../../src/http/head_limits.ts";
@@ -13,6 +14,7 @@ import {
   ResponseHeadParser,
 } from "../../src/http/response_head.ts";
 import type { BodyFraming, RequestHead, ResponseHead } from "../../src/http/types.ts";
+import { test } from "../harness.ts";
 
 /** Bytes of a text with characters up to 255. */
 export function bytesOf(text: string): Uint8Array {
@@ -136,4 +138,17 @@ export function scanBody(
   if (scanner.done && scanner.tail !== undefined) out += textOf(scanner.tail);
   const { done, payloadBytes } = scanner;
   return { out, done, rest, trailers: [...scanner.trailers], payloadBytes };
+}
+
+/** A title, the first line, further fields, and what must come of it. */
+export type RequestRow = readonly [title: string, line: string, fields: readonly string[], expected: string];
+
+/** A test for each row: what the parser says to the request. */
+export function table(name: string, rows: readonly RequestRow[]): void {
+  assert.ok(rows.length > 0);
+  for (const [title, line, fields, expected] of rows) {
+    test(`${name}: ${title} -> ${expected}`, () => {
+      assert.equal(refusal(() => parseRequest(request(line, fields))), expected);
+    });
+  }
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { addressGroup, Admission } from "../../src/tunnel/admission.ts";
+import { addressGroup } from "../../src/http/ip_address.ts";
+import { Admission } from "../../src/tunnel/admission.ts";
 import { test } from "../harness.ts";
 
 test("Admission.enter() admits as many as allowed over all addresses, and not one more", () => {

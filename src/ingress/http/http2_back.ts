@@ -11,7 +11,7 @@ import { HttpError } from "../../http/http_error.ts";
 import { readHttp2Trailers } from "../../http/http2_request.ts";
 import { readHttp2Response } from "../../http/http2_response.ts";
 import type { ResponseHead } from "../../http/types.ts";
-import { requestFields, trailerFields } from "./http2_fields.ts";
+import { requestFields, textsOf, trailerFields } from "./http2_fields.ts";
 import type { Http2Link } from "./http2_link.ts";
 import type { Back, BackFailure, BackOwner } from "./sides.ts";
 
@@ -194,7 +194,7 @@ export class Http2Back implements Back {
     const exchange = this.#exchange;
     // A reset looks like an end to some readers of HTTP/2.
     if (this.#head === undefined || !this.#link.hasEnded(this.#stream?.id)) return;
-    if (this.#head.framing.kind === "length") this.#checkLength(true);
+    this.#checkLength(true);
     this.#complete = true;
     exchange?.responseEnd(this.#trailers);
     exchange?.responseFlush();
@@ -208,8 +208,4 @@ export class Http2Back implements Back {
       throw new HttpError(502, "content_length", `Refuse a response of ${got}`);
     }
   }
-}
-
-function textsOf(raw: unknown): string[] {
-  return Array.isArray(raw) ? raw.map(String) : [];
 }

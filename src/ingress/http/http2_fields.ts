@@ -45,6 +45,11 @@ export function trailerFields(trailers: HeaderList | undefined): OutgoingHttpHea
   return fields;
 }
 
+/** What `node:http2` tells of the fields of a message: names and values in turn, as they came. */
+export function textsOf(raw: unknown): string[] {
+  return Array.isArray(raw) ? raw.map(String) : [];
+}
+
 /** Several fields of one name become one, as RFC 9110 (5.2) allows: `node:http2` refuses some names twice, and ends the process for it. */
 function addFields(fields: Record<string, string | string[]>, headers: HeaderList): void {
   for (const [usual, value] of headers) {

@@ -12,8 +12,9 @@ import { HttpError } from "../../http/http_error.ts";
 import { readHttp2Trailers } from "../../http/http2_request.ts";
 import type { RequestHead } from "../../http/types.ts";
 import type { Slab } from "../../mux/slabs.ts";
+import { overdue } from "./deadlines.ts";
 import { Exchange } from "./exchange.ts";
-import { responseFields, trailerFields } from "./http2_fields.ts";
+import { responseFields, textsOf, trailerFields } from "./http2_fields.ts";
 import type { HttpPort } from "./port.ts";
 import type { BodyForm, Front, PieceSource } from "./sides.ts";
 import { Waiting } from "./waiting.ts";
@@ -177,16 +178,18 @@ export class Http2Front implements Front {
   /** A round of the port's timer is over. */
   sweep(elapsedMs: number): void {
     this.#waiting.passed(elapsedMs);
-    const { ms } = this.#waiting;
     const exchange = this.#exchange;
     if (exchange === undefined) return;
-    const { httpBodyIdleTimeoutMs, httpResponseTimeoutMs } = this.#host.port.limits;
-    const { waitsFor } = exchange;
-    if (waitsFor === "request" && exchange.open && !this.#lent) {
-      if (ms >= httpBodyIdleTimeoutMs) exchange.visitorTimedOut();
-    } else if (waitsFor === "request" || waitsFor === "response") {
-      if (ms >= httpResponseTimeoutMs) exchange.serviceTimedOut();
-    } else if (this.#unsentBytes > 0 && ms >= httpBodyIdleTimeoutMs) exchange.visitorTimedOut();
+    const late = overdue({
+      phase: "exchange",
+      ms: this.#waiting.ms,
+      wantsHead: false,
+      waitsFor: exchange.waitsFor,
+      visitorsTurn: exchange.open && !this.#lent,
+      mayBeGone: this.#unsentBytes > 0,
+    }, this.#host.port.limits);
+    if (late === "visitor") exchange.visitorTimedOut();
+    else if (late === "service") exchange.serviceTimedOut();
   }
 
   /** The stream is over, or its connection is. May be called again. */
@@ -212,7 +215,7 @@ export class Http2Front implements Front {
 
   #trailers(raw: unknown): void {
     try {
-      this.#requestTrailers = readHttp2Trailers(Array.isArray(raw) ? raw.map(String) : []);
+      this.#requestTrailers = readHttp2Trailers(textsOf(raw));
     } catch (error) {
       this.#broken(error);
     }
@@ -242,7 +245,7 @@ export class Http2Front implements Front {
   /** A service that is told a length must get as many bytes: others would be the next request. */
   #lengthHolds(ended: boolean): boolean {
     const { framing } = this.#head;
-    const { maxBodyBytes } = { maxBodyBytes: this.#host.port.limits.httpMaxBodyBytes };
+    const maxBodyBytes = this.#host.port.limits.httpMaxBodyBytes;
     const declared = framing.kind === "length" ? framing.bytes : undefined;
     if (maxBodyBytes > 0 && this.#bodyBytes > maxBodyBytes) {
       this.#broken(new HttpError(413, "body_too_large", `Refuse a body of over ${maxBodyBytes} bytes`));

@@ -15,6 +15,7 @@ import type { Slab } from "../../mux/slabs.ts";
 import type { MuxStream, StreamHandler } from "../../mux/stream.ts";
 import type { CloseReason } from "../../wire/messages.ts";
 import { Http2Socket } from "./http2_socket.ts";
+import { failureOf } from "./outcomes.ts";
 import type { BackFailure } from "./sides.ts";
 
 /** Requests at once for a service that names no bound of its own. */
@@ -218,9 +219,4 @@ export class Http2Link implements StreamHandler {
     this.#session.destroy();
     this.#socket.destroy();
   }
-}
-
-function failureOf(reason: CloseReason | undefined): BackFailure {
-  if (reason?.kind === "local_service_unreachable") return "unreachable";
-  return reason?.kind === "timeout" ? "timeout" : "lost";
 }

@@ -7,6 +7,7 @@
 import * as http2 from "node:http2";
 import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import { errorPage } from "../../http/error_page.ts";
+import { checkDeclaredLength } from "../../http/framing.ts";
 import { FrameMeter } from "../../http/http2_frames.ts";
 import { readHttp2Request } from "../../http/http2_request.ts";
 import { HttpError } from "../../http/http_error.ts";
@@ -15,6 +16,8 @@ import type { RequestHead } from "../../http/types.ts";
 import { TokenBucket } from "../../mux/token_bucket.ts";
 import type { Connection, ConnectionHandler } from "../../runtime/types.ts";
 import { canonicalHost } from "../../http/host.ts";
+import { LINGER_MS } from "./deadlines.ts";
+import { textsOf } from "./http2_fields.ts";
 import { Http2Front, type Http2FrontHost } from "./http2_front.ts";
 import { Http2Input } from "./http2_input.ts";
 import { Http2Socket } from "./http2_socket.ts";
@@ -30,8 +33,6 @@ export const WINDOW_UPDATES = { burst: 10_000, perSecond: 10_000 };
 export const CANCELLED = { burst: 200, perSecond: 33 };
 /** Bytes that a visitor may send of one request before the service takes them. */
 const STREAM_WINDOW_BYTES = 256 * 1024;
-/** How long a connection that was told to end may take to do so. */
-const LINGER_MS = 2_000;
 
 /** One visitor. */
 export class Http2Visitor implements Visitor, Http2FrontHost {
@@ -185,7 +186,7 @@ export class Http2Visitor implements Visitor, Http2FrontHost {
         return;
       }
       const ended = (flags & http2.constants.NGHTTP2_FLAG_END_STREAM) !== 0;
-      this.#request(stream, Array.isArray(raw[0]) ? raw[0].map(String) : [], ended);
+      this.#request(stream, textsOf(raw[0]), ended);
     });
     return session;
   }
@@ -196,7 +197,7 @@ export class Http2Visitor implements Visitor, Http2FrontHost {
     let head: RequestHead;
     try {
       head = readHttp2Request(raw, { ended, limits: this.port.headLimits });
-      this.#checkBody(head);
+      checkDeclaredLength(head.framing, this.port.limits.httpMaxBodyBytes);
     } catch (error) {
       if (!(error instanceof HttpError)) throw error;
       this.port.environment.counters.add("http_protocol_errors", { label: error.rule });
@@ -207,17 +208,6 @@ export class Http2Visitor implements Visitor, Http2FrontHost {
     this.#fronts.add(front);
     front.start();
     if (this.#requests >= this.port.limits.httpMaxRequests) this.leave();
-  }
-
-  #checkBody({ framing }: RequestHead): void {
-    const { httpMaxBodyBytes } = this.port.limits;
-    if (httpMaxBodyBytes > 0 && framing.kind === "length" && framing.bytes > httpMaxBodyBytes) {
-      throw new HttpError(
-        413,
-        "body_too_large",
-        `Refuse a body of ${framing.bytes} bytes: over ${httpMaxBodyBytes}`,
-      );
-    }
   }
 
   /**

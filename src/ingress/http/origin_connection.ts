@@ -15,6 +15,7 @@ import type { Session } from "../../mux/session.ts";
 import type { Slab } from "../../mux/slabs.ts";
 import type { MuxStream, StreamHandler } from "../../mux/stream.ts";
 import type { CloseReason } from "../../wire/messages.ts";
+import { failureOf } from "./outcomes.ts";
 import { OriginSender } from "./origin_sender.ts";
 import type { Back, BackFailure, BackOwner, BodyForm } from "./sides.ts";
 
@@ -62,7 +63,6 @@ export class OriginConnection implements Back, StreamHandler {
   #requestEnded = false;
   /** Whether pieces of the request have to be made chunks. */
   #chunks = false;
-  #untilClose = false;
 
   /** @param stream Without a handler yet. @param host The pool. */
   constructor(stream: MuxStream, host: OriginHost) {
@@ -85,7 +85,7 @@ export class OriginConnection implements Back, StreamHandler {
     this.#exchange = exchange;
     this.#state = "head";
     this.#scanner = undefined;
-    this.#reusable = this.#requestEnded = this.#untilClose = false;
+    this.#reusable = this.#requestEnded = false;
     this.#chunks = form === "payload" && request.framing.kind === "chunked";
   }
 
@@ -193,7 +193,7 @@ export class OriginConnection implements Back, StreamHandler {
       exchange.responseFlush();
       return;
     }
-    if (this.#state === "body" && this.#untilClose) {
+    if (this.#state === "body" && this.#framing.kind === "until_close") {
       this.#reusable = false;
       this.#bodyEnded(this.#scanner, exchange);
       exchange.responseFlush();
@@ -246,7 +246,6 @@ export class OriginConnection implements Back, StreamHandler {
     this.#state = "body";
     this.#framing = head.framing;
     this.#form = form;
-    this.#untilClose = head.framing.kind === "until_close";
   }
 
   /** Most bodies come whole with their head, and need no scanner. @returns Index behind it; `at` for any other */
@@ -293,8 +292,3 @@ export class OriginConnection implements Back, StreamHandler {
 }
 
 const NO_BODY: BodyFraming = { kind: "none" };
-
-function failureOf(reason: CloseReason | undefined): BackFailure {
-  if (reason?.kind === "local_service_unreachable") return "unreachable";
-  return reason?.kind === "timeout" ? "timeout" : "lost";
-}

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Counters } from "../../observe/counters.ts";
+import type { CloseReason } from "../../wire/messages.ts";
 import type { BackFailure } from "./sides.ts";
 
 /** Why a request was not answered by the local service, or not to the end. Labels of the counter `http_failed`. */
@@ -57,6 +58,12 @@ export const FAILURE_OF_SERVICE: Readonly<Record<BackFailure, Failure>> = {
   lost: "service_lost",
   broken: "service_broken",
 };
+
+/** What a back fails with when its stream is closed. */
+export function failureOf(reason: CloseReason | undefined): BackFailure {
+  if (reason?.kind === "local_service_unreachable") return "unreachable";
+  return reason?.kind === "timeout" ? "timeout" : "lost";
+}
 
 const CLASSES = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"] as const;
 

@@ -18,7 +18,6 @@ const COPY_UP_TO_BYTES = 8 * 1024;
 /** Bytes that wait. */
 interface Entry {
   readonly buffer: Uint8Array;
-  start: number;
   end: number;
   /** What `buffer` is a view of; undefined when it is from the pool, or belongs to nobody. */
   readonly slab: Slab | undefined;
@@ -95,7 +94,7 @@ export class Output {
     }
     this.#closeGather();
     slab?.retain();
-    this.#queue.push({ buffer: piece, start: 0, end: bytes, slab, pooled: false, source, credit: bytes });
+    this.#queue.push({ buffer: piece, end: bytes, slab, pooled: false, source, credit: bytes });
   }
 
   /** Writes what was gathered, now or when the kernel takes it. */
@@ -133,9 +132,8 @@ export class Output {
       }
       if (entry === undefined) return this.#onEmpty();
       this.#writing = entry;
-      const { buffer, start, end } = entry;
-      const whole = start === 0 && end === buffer.length;
-      if (!this.#connection.write(whole ? buffer : buffer.subarray(start, end))) return;
+      const { buffer, end } = entry;
+      if (!this.#connection.write(end === buffer.length ? buffer : buffer.subarray(0, end))) return;
       this.#writing = undefined;
       this.#done(entry);
     }
@@ -164,7 +162,6 @@ export class Output {
     const pooled = size <= MAX_BUFFER_BYTES && !this.#closed;
     return this.#gather = {
       buffer: pooled ? this.#pool.take(size) : new Uint8Array(size),
-      start: 0,
       end: 0,
       slab: undefined,
       pooled,

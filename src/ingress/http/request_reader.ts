@@ -4,6 +4,7 @@
  * @module
  */
 import { BodyScanner } from "../../http/body.ts";
+import { checkDeclaredLength } from "../../http/framing.ts";
 import type { HeadLimits } from "../../http/head_limits.ts";
 import type { HeaderList } from "../../http/header_list.ts";
 import { HttpError } from "../../http/http_error.ts";
@@ -225,14 +226,7 @@ export class RequestReader {
     }
     this.#at = parsed.end;
     const { framing } = parsed.head;
-    const { maxBodyBytes } = this.#options;
-    if (maxBodyBytes > 0 && framing.kind === "length" && framing.bytes > maxBodyBytes) {
-      throw new HttpError(
-        413,
-        "body_too_large",
-        `Refuse a body of ${framing.bytes} bytes: over ${maxBodyBytes}`,
-      );
-    }
+    checkDeclaredLength(framing, this.#options.maxBodyBytes);
     this.#framing = framing;
     this.#mode = "body";
     this.#host.requestHead(parsed.head);

@@ -24,6 +24,11 @@ const CODES: Readonly<Record<string, string>> = {
   PermissionDenied: "EACCES",
 };
 
+/** The system's name of an error, such as "ENOENT". */
+export function fileErrorCode(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error ? String(error.code) : undefined;
+}
+
 /**
  * Says in a few words why a file cannot be read or written; the runtimes' own texts differ.
  *
@@ -33,7 +38,7 @@ const CODES: Readonly<Record<string, string>> = {
 export function explainFileError(error: unknown, doing: "read" | "write" = "read"): string {
   const name = error instanceof Error ? error.name : "";
   if (name === "NotCapable") return `this program was started without the permission to ${doing} it`;
-  const code = error instanceof Error && "code" in error ? String(error.code) : CODES[name] ?? "";
+  const code = fileErrorCode(error) ?? CODES[name] ?? "";
   if (code === "EACCES" || code === "EPERM") return `this user may not ${doing} it`;
   return REASONS[code] ?? (error instanceof Error ? error.message : String(error));
 }

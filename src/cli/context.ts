@@ -80,6 +80,11 @@ export async function loadFrom<R extends Role>(
   });
 }
 
+/** Asks for a secret on the terminal. Only where {@linkcode canPrompt} holds. */
+export function askSecret({ runtime, err }: CliContext, question: string): Promise<string> {
+  return promptSecret(question, { show: (text) => err.text(text), exit: (code) => runtime.exit(code) });
+}
+
 /**
  * Asks for the token when the configuration has none and somebody can be asked.
  *
@@ -93,10 +98,7 @@ export async function tokenFromPrompt(
   loaded: LoadedConfig<Role>,
 ): Promise<string | undefined> {
   if (!lacksToken(loaded) || !canPrompt()) return undefined;
-  const token = await promptSecret("Token: ", {
-    show: (text) => context.err.text(text),
-    exit: (code) => context.runtime.exit(code),
-  });
+  const token = await askSecret(context, "Token: ");
   if (!TOKEN_PATTERN.test(token)) throw new UsageError(`Expected ${TOKEN_EXPECTED}`);
   return token;
 }

@@ -5,9 +5,9 @@
  */
 import { Command } from "@commander-js/extra-typings";
 import { hashPassword } from "../plugins/password.ts";
-import type { CliContext } from "./context.ts";
+import { askSecret, type CliContext } from "./context.ts";
 import { UsageError } from "./exit.ts";
-import { canPrompt, promptSecret } from "./prompt.ts";
+import { canPrompt } from "./prompt.ts";
 import { readSecretLine } from "./standard_input.ts";
 
 const NOTES = `
@@ -37,12 +37,8 @@ export function hashPasswordCommand(context: CliContext): Command {
 }
 
 /** Nobody sees what is typed, and nobody can read it again from the hash. */
-async function typedTwice({ runtime, err }: CliContext): Promise<string> {
-  const options = {
-    show: (text: string): void => err.text(text),
-    exit: (code: number): never => runtime.exit(code),
-  };
-  const password = await promptSecret("Password: ", options);
-  if (await promptSecret("Again: ", options) === password) return password;
+async function typedTwice(context: CliContext): Promise<string> {
+  const password = await askSecret(context, "Password: ");
+  if (await askSecret(context, "Again: ") === password) return password;
   throw new UsageError("The two passwords differ");
 }

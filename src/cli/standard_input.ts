@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import process from "node:process";
 import { UsageError } from "./exit.ts";
 
@@ -30,11 +31,5 @@ async function readInput(): Promise<string> {
     size += bytes.length;
     if (size > MAX_BYTES || bytes.includes(10)) break;
   }
-  const text = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    text.set(chunk, at);
-    at += chunk.length;
-  }
-  return new TextDecoder().decode(text);
+  return new TextDecoder().decode(Buffer.concat(chunks));
 }

@@ -7,9 +7,9 @@ import { randomBytes } from "node:crypto";
 import { Command, Option } from "@commander-js/extra-typings";
 import { TOKEN_EXPECTED, TOKEN_PATTERN } from "../config/mod.ts";
 import { hashToken } from "../tunnel/authenticator.ts";
-import type { CliContext } from "./context.ts";
+import { askSecret, type CliContext } from "./context.ts";
 import { UsageError } from "./exit.ts";
-import { canPrompt, promptSecret } from "./prompt.ts";
+import { canPrompt } from "./prompt.ts";
 import { readSecretLine } from "./standard_input.ts";
 import { MIN_TOKEN_BITS, tokenBits } from "./token_strength.ts";
 
@@ -41,7 +41,8 @@ export function tokenCommand(context: CliContext): Command {
     const options = new Map<string, unknown>(Object.entries(command.opts()));
     const allowWeak = options.get("allowWeak") === true;
     if (options.get("hash") === true) {
-      context.out.line(hashToken(checked(await givenToken(context), allowWeak)));
+      const token = await (canPrompt() ? askSecret(context, "Token: ") : readSecretLine("a token"));
+      context.out.line(hashToken(checked(token, allowWeak)));
       return;
     }
     if (allowWeak) throw new UsageError("--allow-weak has no effect without --hash");
@@ -50,14 +51,6 @@ export function tokenCommand(context: CliContext): Command {
     context.out.line(`hash   ${hashToken(token)}`);
   });
   return command;
-}
-
-async function givenToken({ runtime, err }: CliContext): Promise<string> {
-  if (!canPrompt()) return await readSecretLine("a token");
-  return await promptSecret("Token: ", {
-    show: (text) => err.text(text),
-    exit: (code) => runtime.exit(code),
-  });
 }
 
 function checked(token: string, allowWeak: boolean): string {

@@ -4,7 +4,7 @@
  * @module
  */
 import { RESTART_LIMITS } from "../tunnel/live_limits.ts";
-import type { ClientOptions, ServerLimits, ServerOptions } from "../tunnel/options.ts";
+import type { ClientOptions, ServerOptions } from "../tunnel/options.ts";
 import { isSame } from "../tunnel/service_changes.ts";
 import type { LoadedConfig } from "./load.ts";
 import type { ResolvedConfig } from "./resolve.ts";
@@ -75,7 +75,7 @@ export function diffServer(before: Configured<"server">, after: Configured<"serv
   const { names, restart } = limitChanges(
     old.limits,
     now.limits,
-    (name) => RESTART_LIMITS.has(name as keyof ServerLimits),
+    (name) => RESTART_LIMITS.has(name),
   );
   const restarts = [...topLevel(before.loaded, after.loaded, live), ...restart];
   const [oldHttp, newHttp] = [before, after].map(({ loaded }) => withoutCertificates(loaded.config.http));

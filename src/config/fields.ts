@@ -216,6 +216,17 @@ export function canonicalText(
   return parsed(z.string({ error }), parse, error);
 }
 
+/** For {@linkcode canonicalText}: text that may be so stays as it is. */
+export function keptWhen(holds: (text: string) => boolean): (text: string) => string | undefined {
+  return (text) => holds(text) ? text : undefined;
+}
+
+/** Text that no message repeats and the overview masks. */
+export function hiddenText(what: string, isGood: (text: string) => boolean): z.ZodString {
+  const error = `Expected ${what}`;
+  return z.string({ error }).refine(isGood, { error }).meta({ writeOnly: true });
+}
+
 const MOMENT = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d))?$/;
 
 /** A moment, with its zone; a day alone begins in UTC. */

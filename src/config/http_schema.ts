@@ -15,6 +15,8 @@ import {
   canonicalText,
   choice,
   filePath,
+  hiddenText,
+  keptWhen,
   listOf,
   mapping,
   setOf,
@@ -30,8 +32,6 @@ const hostPattern = canonicalText(
   parseHostPattern,
 );
 const hostOnly = canonicalText('a host such as "example.com"', canonicalHost);
-const keptWhen = (holds: (text: string) => boolean) => (text: string): string | undefined =>
-  holds(text) ? text : undefined;
 const fieldName =
   "the name of a header field that rules may change; not Host, Connection or one that frames the body";
 const ruleName = canonicalText(fieldName, keptWhen(isRuleName));
@@ -43,8 +43,7 @@ function headerRules(whose: string): z.ZodOptional<
   }, z.core.$strict>
 > {
   // It may well be a token: no message repeats it, and the overview masks it.
-  const error = "Expected printable ASCII without spaces around it";
-  const value = z.string({ error }).refine(isRuleValue, { error }).meta({ writeOnly: true });
+  const value = hiddenText("printable ASCII without spaces around it", isRuleValue);
   return mapping({
     set: z.record(z.string().refine(isRuleName, { error: `Expected ${fieldName}` }), value, {
       error: "Expected a mapping of header fields to values",

@@ -12,8 +12,20 @@ import { REQUEST_LOG_FORMATS } from "../plugins/log.ts";
 import { parsePasswordHash, PASSWORD_HASH_EXPECTED } from "../plugins/password.ts";
 import { isTokenText } from "../plugins/token.ts";
 import { isPluginName } from "../tunnel/http_service.ts";
-import { canonicalText, choice, filePath, kinds, listOf, mapping, setOf, showValue } from "./fields.ts";
-import { wholeNumber, yesOrNo } from "./fields.ts";
+import {
+  canonicalText,
+  choice,
+  filePath,
+  hiddenText,
+  keptWhen,
+  kinds,
+  listOf,
+  mapping,
+  setOf,
+  showValue,
+  wholeNumber,
+  yesOrNo,
+} from "./fields.ts";
 
 const MAX_DURATION_MS = 0x7fff_ffff;
 const PLUGIN_TYPE = "What the plugin does";
@@ -21,25 +33,17 @@ const NAME_EXPECTED = "the name of a plugin: letters, digits, -, _ and ., and no
 const HEADER_EXPECTED = "the name of a header field that is not Host, Connection or one that frames the body";
 const FORWARD = "Whether the service is given the field that let the visitor in";
 
-const keptWhen = (holds: (text: string) => boolean) => (text: string): string | undefined =>
-  holds(text) ? text : undefined;
 const type = <Word extends string>(word: Word): z.ZodLiteral<Word> => z.literal(word).describe(PLUGIN_TYPE);
 const headerName = canonicalText(HEADER_EXPECTED, keptWhen(isEditableHeader));
 const range = canonicalText('an IP address, or a range such as "10.0.0.0/8"', keptWhen(isAddressOrRange));
 const duration = wholeNumber(1, MAX_DURATION_MS);
 
-/** Text that no message repeats and the overview masks. */
-function hidden(what: string, isGood: (text: string) => boolean): z.ZodString {
-  const error = `Expected ${what}`;
-  return z.string({ error }).refine(isGood, { error }).meta({ writeOnly: true });
-}
-
-const tokenText = hidden(
+const tokenText = hiddenText(
   'a token that a header field can carry, or "sha256:" and 64 hexadecimal digits',
   isTokenText,
 );
-const passwordHash = hidden(PASSWORD_HASH_EXPECTED, (text) => parsePasswordHash(text) !== undefined);
-const template = hidden(
+const passwordHash = hiddenText(PASSWORD_HASH_EXPECTED, (text) => parsePasswordHash(text) !== undefined);
+const template = hiddenText(
   `text for a header field; of variables \${${HEADER_VARIABLES.join("}, ${")}}`,
   isHeaderTemplate,
 );
@@ -116,7 +120,7 @@ export const pluginSchema = kinds("type", [
     format: choice(REQUEST_LOG_FORMATS).describe(
       "The lines of web servers (common, when left out), or values by name (json)",
     ).optional(),
-    headers: setOf(canonicalText(HEADER_EXPECTED, keptWhen((text) => isEditableHeader(text))))
+    headers: setOf(headerName)
       .describe("Header fields of requests that are logged; the values of those with secrets never are")
       .optional(),
     redactQuery: setOf(z.string({ error: "Expected the name of a parameter" }).min(1))

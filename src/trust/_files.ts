@@ -6,11 +6,7 @@
 import { randomBytes } from "node:crypto";
 import { link, mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-
-/** The system's name of an error, such as "ENOENT". */
-export function fileErrorCode(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error ? String(error.code) : undefined;
-}
+import { fileErrorCode } from "../explain_file_error.ts";
 
 /** The text of a file; undefined when there is none. */
 export async function readIfThere(path: string): Promise<string | undefined> {

@@ -105,7 +105,7 @@ export class Flight {
 
   /** Whether bulk may leave. */
   get open(): boolean {
-    return this.#sentBytes - this.#readBytes < this.#capacityBytes;
+    return this.flightBytes < this.#capacityBytes;
   }
 
   /** Bytes were given to the kernel. @returns whether a mark is due */

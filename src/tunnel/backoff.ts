@@ -13,7 +13,7 @@ export interface BackoffOptions {
   /** A connection that lasted so long was a success: the next failure starts from the beginning. */
   readonly stableMs: number;
   /** A number from 0 to 1. @default Math.random */
-  readonly random?: () => number;
+  readonly random?: (() => number) | undefined;
 }
 
 /**

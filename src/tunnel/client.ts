@@ -103,11 +103,7 @@ export class TunnelClient implements KeeperHost, RegistrarHost, FailbackHost {
     this.#splices = new Splices({ environment: this.environment, limits: this.limits });
     this.#directPool = directPool;
     this.#servers = "port" in server ? [server] : server;
-    this.#choice = new ServerChoice({
-      servers: this.#servers,
-      order: serverOrder,
-      ...(random === undefined ? {} : { random }),
-    });
+    this.#choice = new ServerChoice({ servers: this.#servers, order: serverOrder, random });
     this.dialler = new Dialler({
       runtime,
       clock,
@@ -199,13 +195,13 @@ export class TunnelClient implements KeeperHost, RegistrarHost, FailbackHost {
   }
 
   /** @inheritdoc */
-  serverFor(_keeper: ConnectionKeeper): SocketAddress {
+  currentServer(): SocketAddress {
     return this.#home?.server ?? this.#choice.current;
   }
 
   /** @inheritdoc */
   serverHostname(): string {
-    return this.serverFor(this.#first).hostname;
+    return this.currentServer().hostname;
   }
 
   /** @inheritdoc */

@@ -3,19 +3,15 @@
  *
  * @module
  */
-import { describeError, ProtocolError, TunnelError, type TunnelErrorCode } from "../errors.ts";
+import { Buffer } from "node:buffer";
+import { ProtocolError, TunnelError, type TunnelErrorCode } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { Session } from "../mux/session.ts";
 import type { OwnerMessage, SessionEnd, SessionOwner } from "../mux/session_types.ts";
 import type { MuxStream } from "../mux/stream.ts";
 import type { Connection, Runtime } from "../runtime/types.ts";
 import { spawn } from "../spawn.ts";
-import {
-  type Capabilities,
-  formatCapabilities,
-  type GroupPlace,
-  parseCapabilities,
-} from "../wire/capabilities.ts";
+import { type Capabilities, type GroupPlace, parseCapabilities } from "../wire/capabilities.ts";
 import type { GoAwayCode } from "../wire/frame.ts";
 import type {
   Handshake,
@@ -27,13 +23,13 @@ import type {
 } from "../wire/messages.ts";
 import type { TunnelEnvironment } from "./environment.ts";
 import { encodeHttpService } from "./http_service.ts";
-import type { Introduction } from "./introduction.ts";
+import { helloOf, type Introduction } from "./introduction.ts";
 import { answerChallenge } from "./key_proof.ts";
+import { dialService, reportUnreachable } from "./local_service.ts";
 import type { ClientLimits, ServiceOptions } from "./options.ts";
 import { Relay } from "./relay.ts";
 import { PROTOCOL_VERSION } from "./server_session.ts";
 import { Slots } from "./slots.ts";
-import { formatAddress } from "../format_address.ts";
 
 /** What a session of the client needs of the client. */
 export interface ClientSessionHost {
@@ -138,19 +134,9 @@ export class ClientSession implements SessionOwner {
    * @throws {TunnelError} when the server refuses or the connection is lost
    */
   async handshake(): Promise<Agreement> {
-    const { token, key, tunnelId, instance, group, direct } = this.#introduction;
+    const { group, direct } = this.#introduction;
     const { windowBytes: window } = this.#host.limits;
-    const hello: Handshake = {
-      type: "handshake",
-      token,
-      tunnelId,
-      minVersion: PROTOCOL_VERSION,
-      maxVersion: PROTOCOL_VERSION,
-      capabilities: formatCapabilities({
-        ...{ window, services: true, instance, group, direct, withdraw: true },
-        key: key && { id: key.publicKey.id },
-      }),
-    };
+    const hello = helloOf(this.#introduction, { window, services: true, group, direct, withdraw: true });
     const answer = await new Promise<HandshakeAck>((resolve, reject) => {
       this.#established = resolve;
       this.#refused = reject;
@@ -158,7 +144,7 @@ export class ClientSession implements SessionOwner {
       this.session.send(hello);
     });
     return {
-      sessionId: [...answer.sessionId].map((byte) => byte.toString(16).padStart(2, "0")).join(""),
+      sessionId: Buffer.from(answer.sessionId).toString("hex"),
       group: group === undefined ? undefined : this.#capabilities?.group,
       directPool: this.#directPool,
     };
@@ -329,8 +315,7 @@ export class ClientSession implements SessionOwner {
   }
 
   async #joinLocal(stream: MuxStream, relay: Relay, service: ServiceOptions): Promise<void> {
-    const { runtime, limits } = this.#host;
-    const connection = await runtime.connect({ ...service.local, timeoutMs: limits.localConnectTimeoutMs });
+    const connection = await dialService(service, this.#host);
     stream.accept();
     relay.join(connection); // Closes it if the stream is over.
   }
@@ -338,12 +323,7 @@ export class ClientSession implements SessionOwner {
   #localFailed(stream: MuxStream, service: ServiceOptions, error: unknown): void {
     const { environment, logger } = this.#host;
     this.#locals.leave();
-    environment.counters.add("local_connect_failed", { label: service.name });
-    logger.warn("Service {service} at {local} cannot be reached: {reason}", {
-      service: service.name,
-      local: formatAddress(service.local),
-      reason: describeError(error),
-    });
+    reportUnreachable(service, { environment, logger, error });
     stream.reset({ kind: "local_service_unreachable" });
   }
 }

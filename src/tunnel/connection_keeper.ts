@@ -38,7 +38,7 @@ export interface KeeperHost {
   /** What this connection says about itself. */
   introductionOf(keeper: ConnectionKeeper): Introduction;
   /** Where to dial now. */
-  serverFor(keeper: ConnectionKeeper): SocketAddress;
+  currentServer(): SocketAddress;
   /** The connection is there. */
   established(keeper: ConnectionKeeper, established: Established): void;
   /** It was lost, or takes no new streams. @returns whether to dial again */
@@ -93,7 +93,7 @@ export class ConnectionKeeper implements ClientSessionHost {
       minMs: host.limits.reconnectMinMs,
       maxMs: host.limits.reconnectMaxMs,
       stableMs: STABLE_MS,
-      ...(host.random === undefined ? {} : { random: host.random }),
+      random: host.random,
     });
   }
 
@@ -222,7 +222,7 @@ export class ConnectionKeeper implements ClientSessionHost {
     const start = this.#start;
     this.#attempting = true;
     try {
-      const established = await this.connect(this.#host.serverFor(this));
+      const established = await this.connect(this.#host.currentServer());
       if (start === this.#start) this.adopt(established);
     } catch (error) {
       if (start === this.#start) this.#dialFailed(error);

@@ -5,34 +5,24 @@
  */
 import type { CancelTimer } from "../clock.ts";
 import { describeError, ProtocolError, TunnelError } from "../errors.ts";
-import { formatAddress } from "../format_address.ts";
-import type { Logger } from "../log.ts";
-import type { Connection, Runtime, SocketAddress } from "../runtime/types.ts";
+import type { Connection, SocketAddress } from "../runtime/types.ts";
 import { spawn } from "../spawn.ts";
-import { formatCapabilities } from "../wire/capabilities.ts";
 import type { CloseReason, ControlMessage, Handshake, OpenStream } from "../wire/messages.ts";
 import { Backoff } from "./backoff.ts";
-import type { Dialler } from "./dialler.ts";
+import type { KeeperHost } from "./connection_keeper.ts";
 import { DIRECT_STREAM_ID, DirectLink } from "./direct_link.ts";
-import type { TunnelEnvironment } from "./environment.ts";
 import { HandoverConnection } from "./handover_connection.ts";
-import type { Introduction } from "./introduction.ts";
+import { helloOf, type Introduction } from "./introduction.ts";
 import { answerChallenge } from "./key_proof.ts";
-import type { ClientLimits, ServiceOptions } from "./options.ts";
-import { PROTOCOL_VERSION } from "./server_session.ts";
+import { dialService, reportUnreachable } from "./local_service.ts";
+import type { ServiceOptions } from "./options.ts";
 import type { Splices } from "./splices.ts";
 
 /** What a {@linkcode DirectDialler} needs of the client. */
-export interface DirectDiallerHost {
-  readonly environment: TunnelEnvironment;
-  readonly limits: ClientLimits;
-  readonly runtime: Runtime;
-  readonly logger: Logger;
-  readonly services: ReadonlyMap<string, ServiceOptions>;
-  readonly dialler: Dialler;
-  /** A number from 0 to 1. @default Math.random */
-  readonly random: (() => number) | undefined;
-}
+export type DirectDiallerHost = Pick<
+  KeeperHost,
+  "environment" | "limits" | "runtime" | "logger" | "services" | "dialler" | "random"
+>;
 
 /** Options of {@linkcode DirectDialler}. */
 export interface DirectDiallerOptions {
@@ -77,7 +67,7 @@ export class DirectDialler {
       minMs: limits.reconnectMinMs,
       maxMs: limits.reconnectMaxMs,
       stableMs: STABLE_MS,
-      ...(random === undefined ? {} : { random }),
+      random,
     });
   }
 
@@ -169,19 +159,9 @@ export class DirectDialler {
   }
 
   #handshake(): Handshake {
-    const { introduction: { token, key, tunnelId, instance }, home } = this.#options;
+    const { introduction, home } = this.#options;
     const direct = { session: home.sessionId };
-    return {
-      type: "handshake",
-      token,
-      tunnelId,
-      minVersion: PROTOCOL_VERSION,
-      maxVersion: PROTOCOL_VERSION,
-      capabilities: formatCapabilities({
-        ...{ window: undefined, services: false, instance, direct },
-        key: key && { id: key.publicKey.id },
-      }),
-    };
+    return helloOf(introduction, { window: undefined, services: false, direct });
   }
 
   #ready(link: DirectLink): void {
@@ -240,14 +220,13 @@ export class DirectDialler {
   }
 
   async #join(link: DirectLink, service: ServiceOptions): Promise<void> {
-    const { runtime, limits, environment } = this.#host;
-    const local = await runtime.connect({ ...service.local, timeoutMs: limits.localConnectTimeoutMs });
+    const local = await dialService(service, this.#host);
     if (!this.#opening.has(link)) return local.close();
     this.#opening.set(link, local); // Closed, should the other one end before the answer is written.
     link.send({ type: "stream_ack", streamId: DIRECT_STREAM_ID, status: "accepted" });
     link.whenWritten(() => {
       this.#opening.delete(link);
-      environment.counters.add("streams_opened", { label: "direct" });
+      this.#host.environment.counters.add("streams_opened", { label: "direct" });
       this.#options.splices.join({ local, tunnel: link.take(), onClosed: () => {} });
     });
   }
@@ -258,12 +237,7 @@ export class DirectDialler {
   ): void {
     const { environment, logger } = this.#host;
     this.#opening.delete(link);
-    environment.counters.add("local_connect_failed", { label: service.name });
-    logger.warn("Service {service} at {local} cannot be reached: {reason}", {
-      service: service.name,
-      local: formatAddress(service.local),
-      reason: describeError(error),
-    });
+    reportUnreachable(service, { environment, logger, error });
     this.#refuse(link, { kind: "local_service_unreachable" });
   }
 

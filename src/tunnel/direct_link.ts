@@ -48,11 +48,6 @@ export class DirectLink implements ConnectionHandler {
     connection.start(this);
   }
 
-  /** Whether the connection is over, or somebody else's. */
-  get over(): boolean {
-    return this.#over;
-  }
-
   /** Sends a message. */
   send(message: ControlMessage): void {
     if (this.#over) return;

@@ -74,11 +74,6 @@ export class HttpRouter<Holder> {
     return this.#exact.size + this.#wildcards.size;
   }
 
-  /** What a holder has. */
-  claimOf(holder: Holder): RouteClaim<Holder> | undefined {
-    return this.#claims.get(holder);
-  }
-
   /**
    * Claims hosts and paths, in place of what the holder had. All or nothing: when it is refused, the holder keeps what it had.
    *

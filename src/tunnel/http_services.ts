@@ -62,8 +62,8 @@ interface Holder {
 }
 
 /** A client that cannot name its services: all its requests are one service's. */
-interface UnnamedClient<Session> {
-  session: Session;
+interface UnnamedClient {
+  readonly session: VisitorTarget["session"];
   readonly holders: readonly Holder[];
   readonly hosts: readonly string[];
 }
@@ -87,7 +87,7 @@ export class HttpServices implements HttpRoutes {
   readonly #allowHosts: readonly string[] | undefined;
   readonly #router = new HttpRouter<Holder>();
   readonly #holders = new Map<HttpBinding, Holder>();
-  readonly #unnamed = new Map<string, UnnamedClient<VisitorTarget["session"]>>();
+  readonly #unnamed = new Map<string, UnnamedClient>();
   #addresses: HttpAddresses = { http: undefined, https: undefined };
 
   /**

@@ -6,11 +6,18 @@
 import { createHash, randomBytes } from "node:crypto";
 import { formatAddress } from "../format_address.ts";
 import { parsePrivateKey, type PrivateKey } from "../trust/client_key.ts";
-import type { DirectTerms, GroupPlace } from "../wire/capabilities.ts";
+import {
+  type DirectTerms,
+  formatCapabilities,
+  type FormatCapabilitiesOptions,
+  type GroupPlace,
+} from "../wire/capabilities.ts";
 import { MAX_NAME_BYTES } from "../wire/limits.ts";
+import type { Handshake } from "../wire/messages.ts";
 import { assertToken } from "./authenticator.ts";
 import { encodeHttpService } from "./http_service.ts";
 import type { ClientOptions, ServiceOptions } from "./options.ts";
+import { PROTOCOL_VERSION } from "./server_session.ts";
 
 /** What a server is told in the handshake. */
 export interface Introduction {
@@ -43,6 +50,21 @@ export function introduce(options: ClientOptions, hostname: string): Introductio
     ...credentialOf(options),
     tunnelId: tunnelId ?? defaultTunnelId(hostname, services),
     instance: randomBytes(16).toString("hex"),
+  };
+}
+
+/** The first message on a connection. @param more What the client can do there, beside proving who it is. */
+export function helloOf(
+  { token, key, tunnelId, instance }: Introduction,
+  more: Omit<FormatCapabilitiesOptions, "instance" | "key">,
+): Handshake {
+  return {
+    type: "handshake",
+    token,
+    tunnelId,
+    minVersion: PROTOCOL_VERSION,
+    maxVersion: PROTOCOL_VERSION,
+    capabilities: formatCapabilities({ ...more, instance, key: key && { id: key.publicKey.id } }),
   };
 }
 

@@ -6,7 +6,7 @@
 import type { ServerLimits } from "./options.ts";
 
 /** Limits that count only from a restart on. */
-export const RESTART_LIMITS: ReadonlySet<keyof ServerLimits> = new Set<keyof ServerLimits>([
+export const RESTART_LIMITS: ReadonlySet<string> = new Set<keyof ServerLimits>([
   "processBufferBytes",
   "reclaimGraceMs",
   "httpHeadTimeoutMs",

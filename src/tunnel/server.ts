@@ -63,6 +63,8 @@ export class TunnelServer implements ServerSessionHost {
   readonly #unnamed: UnnamedClients;
   #listener: Listener | undefined;
   #tls: TlsFiles | undefined;
+  /** Read from the certificate when it is first asked for: every proof of a key asks. */
+  #fingerprint: string | undefined;
   #sharedPort: VisitorPort | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -134,7 +136,8 @@ export class TunnelServer implements ServerSessionHost {
 
   /** Fingerprint of the key by which clients know the server; undefined without TLS. */
   get fingerprint(): string | undefined {
-    return this.#tls?.cert === undefined ? undefined : fingerprintOfCertificate(this.#tls.cert);
+    if (this.#tls?.cert === undefined) return undefined;
+    return this.#fingerprint ??= fingerprintOfCertificate(this.#tls.cert);
   }
 
   /** Takes other TLS files for clients that connect from now on. @throws {TunnelError} `CONFIG`; then nothing has changed */
@@ -145,6 +148,7 @@ export class TunnelServer implements ServerSessionHost {
     }
     this.#listener?.setIdentities?.([{ cert, key }], ca === undefined ? {} : { ca });
     this.#tls = { ...this.#tls, ...files };
+    this.#fingerprint = undefined;
   }
 
   /** See {@linkcode HttpPorts.setCertificates}. */
@@ -231,10 +235,8 @@ export class TunnelServer implements ServerSessionHost {
 
   /** @inheritdoc */
   isReserved(identity: Identity): boolean {
-    for (const claim of this.binder.registry.claims()) {
-      if (claim.identity.tunnelId === identity.tunnelId && !sameIdentity(claim.identity, identity)) {
-        return true;
-      }
+    for (const { identity: other } of this.binder.registry.claims()) {
+      if (other.tunnelId === identity.tunnelId && !sameIdentity(other, identity)) return true;
     }
     return false;
   }
@@ -382,11 +384,10 @@ export class TunnelServer implements ServerSessionHost {
     await this.#sharedPort?.close();
     const sessions = [...this.#connections.keys()].map(({ session }) => session);
     for (const { direct } of this.#teams.values()) direct?.close();
-    const { clock } = this.environment;
-    const { drainTimeoutMs } = this.limits;
+    const drain = { clock: this.environment.clock, drainTimeoutMs: this.limits.drainTimeoutMs };
     await Promise.all([
-      this.#group.stop(sessions, { clock, drainTimeoutMs, reason: "The server is stopping" }),
-      this.#splices.stop({ clock, drainTimeoutMs }),
+      this.#group.stop(sessions, { ...drain, reason: "The server is stopping" }),
+      this.#splices.stop(drain),
     ]);
     this.doorkeeper.grants.close();
     await this.#dependencies.onStopped?.();

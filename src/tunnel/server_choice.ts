@@ -12,7 +12,7 @@ export interface ServerChoiceOptions {
   readonly servers: readonly SocketAddress[];
   readonly order: ServerOrder;
   /** A number from 0 to 1. @default Math.random */
-  readonly random?: () => number;
+  readonly random?: (() => number) | undefined;
 }
 
 /**

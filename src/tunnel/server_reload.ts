@@ -6,9 +6,13 @@
 import type { Logger } from "../log.ts";
 import type { Doorkeeper } from "./doorkeeper.ts";
 import type { Grant } from "./grant.ts";
-import type { PortRange, ServerLimits, ServerOptions } from "./options.ts";
 import { RESTART_LIMITS } from "./live_limits.ts";
-import { DEFAULT_ALLOW_PORTS, DEFAULT_SERVER_LIMITS } from "./options.ts";
+import {
+  DEFAULT_ALLOW_PORTS,
+  DEFAULT_SERVER_LIMITS,
+  type ServerLimits,
+  type ServerOptions,
+} from "./options.ts";
 import { scopeRefusal } from "./scope.ts";
 import type { ServiceBinder } from "./service_binder.ts";
 import type { UnnamedClients } from "./unnamed_clients.ts";
@@ -42,14 +46,14 @@ export function reloadServer(changes: ServerChanges, server: ReloadedServer): vo
   const { kept, gone } = doorkeeper.grants.replace({ tokens, keys });
   changeLimits(server.limits, { ...DEFAULT_SERVER_LIMITS, ...changes.limits });
   const { maxServices } = server.limits;
-  binder.change({ publicHost, allowPorts: allowPorts as readonly PortRange[], maxServices });
+  binder.change({ publicHost, allowPorts, maxServices });
   for (const name of gone) binder.registry.releaseToken(name);
   for (const grant of kept) holdToScope(grant, server);
   server.unnamed.holdToScope();
 }
 
 function changeLimits(limits: ServerLimits, wanted: ServerLimits): void {
-  const live = Object.entries(wanted).filter(([name]) => !RESTART_LIMITS.has(name as keyof ServerLimits));
+  const live = Object.entries(wanted).filter(([name]) => !RESTART_LIMITS.has(name));
   Object.assign(limits, Object.fromEntries(live));
 }
 

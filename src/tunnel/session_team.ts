@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import type { Session } from "../mux/session.ts";
 import type { DirectPool } from "./direct_pool.ts";
@@ -89,7 +90,7 @@ export class SessionTeam<Member extends TeamMember> {
 
   /** {@linkcode SessionTeam.id} in hexadecimal. */
   get idText(): string {
-    return [...this.id].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    return Buffer.from(this.id).toString("hex");
   }
 
   /** Connections that are in. */

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { FileReload, RELOAD_CHECK_MS } from "../../src/app/file_reload.ts";
 import { describeError } from "../../src/errors.ts";
-import type { Logger, LogProperties } from "../../src/log.ts";
 import { test } from "../harness.ts";
 import { FakeClock } from "../support/fake_clock.ts";
+import { notedLogger } from "../support/noted_logger.ts";
 
 /** Files that a test writes, and what came of them. */
 class Desk {
@@ -16,15 +16,6 @@ class Desk {
   readonly reload: FileReload<string>;
 
   constructor() {
-    const note = (level: string) => (message: string, properties: LogProperties = {}): void => {
-      this.log.push(`${level} ${message.replace(/\{(\w+)\}/g, (_, name) => String(properties[name]))}`);
-    };
-    const logger: Logger = {
-      debug: note("debug"),
-      info: note("info"),
-      warn: note("warn"),
-      error: note("error"),
-    };
     this.reload = new FileReload({
       what: "list",
       content: "one",
@@ -36,7 +27,7 @@ class Desk {
         if (content.startsWith("bad")) throw new Error(`cannot use ${content}`);
         this.taken.push(content);
       },
-      logger,
+      logger: notedLogger(this.log),
       clock: this.clock,
     });
   }

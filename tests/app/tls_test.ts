@@ -1,6 +1,4 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   type ClientOptions,
@@ -13,6 +11,7 @@ import {
 import { fingerprintOfCertificate } from "../../src/trust/fingerprint.ts";
 import { openIdentity } from "../../src/trust/identity_store.ts";
 import { test } from "../harness.ts";
+import { inFolder } from "../support/temporary_folder.ts";
 
 const TOKEN = "correct horse battery staple";
 const OPTIONS = {
@@ -20,15 +19,6 @@ const OPTIONS = {
   serviceHost: "127.0.0.1",
   tokens: [{ name: "test", token: TOKEN }],
 } as const;
-
-async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), "ferrotunnel-test-"));
-  try {
-    await use(folder);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
 
 function clientOptions(server: RunningServer, tls: ConnectTlsOptions): ClientOptions {
   return {

@@ -1,25 +1,16 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { once } from "node:events";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runtime } from "../../src/runtime/mod.ts";
 import { makeCertificate } from "../../src/trust/certificate.ts";
 import { fingerprintOfCertificate } from "../../src/trust/fingerprint.ts";
 import { openIdentity } from "../../src/trust/identity_store.ts";
 import { test } from "../harness.ts";
+import { inFolder } from "../support/temporary_folder.ts";
 import { run } from "./support.ts";
-
-async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), "ferrotunnel-test-"));
-  try {
-    await use(folder);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
 
 test("ferrotunnel fingerprint prints that of a certificate, of a private key, of a state directory", async () => {
   await inFolder(async (folder) => {

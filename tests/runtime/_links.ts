@@ -75,6 +75,17 @@ export async function withLink(transport: Transport, use: (link: Link) => Promis
   }
 }
 
+/** Starts a connection at which everything that has come is sent back when more comes, and its end when that comes. */
+export function startEcho(connection: Connection): Recorder {
+  const recorder = new Recorder();
+  recorder.onEvent = (event) => {
+    if (event === "data") connection.write(Uint8Array.from(recorder.bytes()));
+    if (event === "end") connection.closeWrite();
+  };
+  connection.start(recorder);
+  return recorder;
+}
+
 /** Starts both ends with recorders. */
 export function recordBoth(link: Link): { atClient: Recorder; atServer: Recorder } {
   const atClient = new Recorder();

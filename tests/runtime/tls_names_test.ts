@@ -5,6 +5,7 @@ import { runtime } from "../../src/runtime/mod.ts";
 import type { Connection, Listener, ListenTlsOptions } from "../../src/runtime/types.ts";
 import { test } from "../harness.ts";
 import { selfSigned } from "../support/identities.ts";
+import { startEcho } from "./_links.ts";
 import { pattern, Recorder } from "./_recorder.ts";
 
 const first = selfSigned("first.example", "Both.Example");
@@ -26,12 +27,7 @@ async function listen(tls: ListenTlsOptions): Promise<Accepting> {
     tls,
     onConnection: (connection) => {
       accepted.push(connection);
-      const recorder = new Recorder();
-      recorder.onEvent = (event) => {
-        if (event === "data") connection.write(Uint8Array.from(recorder.bytes()));
-        if (event === "end") connection.closeWrite();
-      };
-      connection.start(recorder);
+      startEcho(connection);
     },
   });
   return { listener, accepted };

@@ -14,6 +14,7 @@ import { test } from "../harness.ts";
 import { ChildProgram } from "../support/child_program.ts";
 import { freePort, missing } from "../support/programs.ts";
 import { makeCertificates } from "./_certificates.ts";
+import { startEcho } from "./_links.ts";
 import { pattern, Recorder } from "./_recorder.ts";
 
 const { ca, strangerCa, server, expired, otherName } = makeCertificates();
@@ -32,15 +33,7 @@ const otherPin = fingerprintOfCertificate(ownIdentity().cert);
 /** Listens, and remembers what came in. */
 async function listen(tls: TlsIdentity): Promise<{ listener: Listener; accepted: Recorder[] }> {
   const accepted: Recorder[] = [];
-  const onConnection = (connection: Connection): void => {
-    const recorder = new Recorder();
-    accepted.push(recorder);
-    recorder.onEvent = (event) => {
-      if (event === "data") connection.write(Uint8Array.from(recorder.bytes()));
-      if (event === "end") connection.closeWrite();
-    };
-    connection.start(recorder);
-  };
+  const onConnection = (connection: Connection): void => void accepted.push(startEcho(connection));
   const listener = await runtime.listen({ hostname: "127.0.0.1", port: 0, tls, onConnection });
   return { listener, accepted };
 }

@@ -8,7 +8,7 @@ import { runtime } from "../../src/runtime/mod.ts";
 import type { Connection, ConnectOptions, Listener, TlsOptions } from "../../src/runtime/types.ts";
 import { runtimeName, test } from "../harness.ts";
 import { makeCertificates } from "./_certificates.ts";
-import { dialSilently, eventually } from "./_links.ts";
+import { dialSilently, eventually, startEcho } from "./_links.ts";
 import { pattern, Recorder } from "./_recorder.ts";
 
 const certificates = makeCertificates();
@@ -31,15 +31,7 @@ async function listenEcho(tls: TlsOptions): Promise<Echo> {
     hostname: "127.0.0.1",
     port: 0,
     tls,
-    onConnection: (connection) => {
-      const recorder = new Recorder();
-      accepted.push(recorder);
-      recorder.onEvent = (event) => {
-        if (event === "data") connection.write(Uint8Array.from(recorder.bytes()));
-        if (event === "end") connection.closeWrite();
-      };
-      connection.start(recorder);
-    },
+    onConnection: (connection) => void accepted.push(startEcho(connection)),
     onError: (error) => {
       errors.push(error);
       failed.resolve(error);

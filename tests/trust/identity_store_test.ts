@@ -1,16 +1,6 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync, X509Certificate } from "node:crypto";
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { TunnelError } from "../../src/errors.ts";
@@ -19,18 +9,10 @@ import { VALID_DAYS } from "../../src/trust/certificate.ts";
 import { fingerprintOfCertificate } from "../../src/trust/fingerprint.ts";
 import { CERTIFICATE_FILE, KEY_FILE, openIdentity, readFingerprint } from "../../src/trust/identity_store.ts";
 import { test } from "../harness.ts";
+import { inFolder } from "../support/temporary_folder.ts";
 
 const DAY_MS = 86_400_000;
 const NOW = Date.UTC(2026, 10, 25);
-
-async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), "ferrotunnel-trust-"));
-  try {
-    await use(folder);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
 
 function mode(path: string): number {
   return statSync(path).mode & 0o777;

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { TunnelError } from "../../src/errors.ts";
-import type { Logger, LogProperties } from "../../src/log.ts";
 import { runtime } from "../../src/runtime/mod.ts";
 import type {
   Connection,
@@ -11,6 +10,7 @@ import type {
 import { Dialler, type ReadTlsFiles } from "../../src/tunnel/dialler.ts";
 import { test } from "../harness.ts";
 import { FakeClock } from "../support/fake_clock.ts";
+import { notedLogger } from "../support/noted_logger.ts";
 
 const SERVER = { hostname: "tunnel.example.com", port: 7835 };
 const LOCAL = { hostname: "127.0.0.1", port: 7835 };
@@ -30,19 +30,10 @@ class Desk {
     tls: ConnectTlsOptions | undefined,
     options: { readTls?: ReadTlsFiles; servers?: SocketAddress[] } = {},
   ) {
-    const note = (level: string) => (message: string, properties: LogProperties = {}): void => {
-      this.log.push(`${level} ${message.replace(/\{(\w+)\}/g, (_, name) => String(properties[name]))}`);
-    };
-    const logger: Logger = {
-      debug: note("debug"),
-      info: note("info"),
-      warn: note("warn"),
-      error: note("error"),
-    };
     const { readTls, servers = [SERVER] } = options;
     this.dialler = new Dialler({
       runtime: { ...runtime, connect: (dial) => this.#connect(dial) },
-      logger,
+      logger: notedLogger(this.log),
       clock: this.clock,
       timeoutMs: 5_000,
       servers,

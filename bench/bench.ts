@@ -42,7 +42,11 @@ export interface BenchFindings {
 }
 
 /** Measures one target once. */
-type Step = { readonly id: string; readonly measure: (target: Target) => Promise<Samples> };
+type Step = {
+  readonly id: string;
+  readonly warmUps: number;
+  readonly measure: (target: Target) => Promise<Samples>;
+};
 
 /** One run. */
 export class Bench {
@@ -136,7 +140,11 @@ export class Bench {
     }
     const started = [...subjects.keys()];
     const steps = scenarios.map((scenario): [Step, Target[]] => [
-      { id: scenario.id, measure: (target) => this.#measureOne(target, { scenario, subjects, world }) },
+      {
+        id: scenario.id,
+        warmUps: scenario.warmUps ?? 1,
+        measure: (target) => this.#measureOne(target, { scenario, subjects, world }),
+      },
       started.filter(({ tls }) => scenario.withTls || !tls),
     ]);
     await this.#measureRounds(stage, steps);
@@ -178,7 +186,7 @@ export class Bench {
       return samples;
     };
     const targets = this.#setup.targets.filter(({ id, tls }) => id !== "none" && !tls);
-    await this.#measureRounds(stage, [[{ id: "start", measure }, targets]]);
+    await this.#measureRounds(stage, [[{ id: "start", warmUps: 1, measure }, targets]]);
     await service.program.end();
   }
 
@@ -207,14 +215,14 @@ export class Bench {
     steps: readonly (readonly [Step, readonly Target[]])[],
     { number, counts }: { readonly number: number; readonly counts: boolean },
   ): Promise<void> {
-    for (const [{ id, measure }, targets] of steps) {
+    for (const [{ id, warmUps, measure }, targets] of steps) {
       const order = [...targets];
       order.push(...order.splice(0, number % Math.max(1, order.length)));
       for (const target of order) {
         if (this.#isLeftOut(target, id)) continue;
         await this.#guard(target, id, async () => {
-          const samples = await measure(target);
-          if (counts) this.#keep(target, samples);
+          if (counts) return this.#keep(target, await measure(target));
+          for (let time = 0; time < warmUps; time++) await measure(target);
         });
       }
     }

@@ -20,6 +20,7 @@ export function connect(forMs: number): Scenario {
     stage: "loopback",
     measures: [{ id: "connect", label: "new connections per second", better: "more", digits: 0 }],
     withTls: false,
+    warmUps: 3,
     measure: async ({ load, tunnel }) => {
       const { count = NaN, seconds = NaN } = await load.connect({ port: tunnel.port, forMs, lanes: LANES });
       return { connect: count / seconds };

@@ -39,6 +39,7 @@ export function http(
     stage: "http",
     measures,
     withTls: false,
+    warmUps: 3,
     measure: async ({ load, tunnel }) => {
       const { perSecond, p99Ms } = await driver.drive(load, {
         port: portOf(tunnel, way),

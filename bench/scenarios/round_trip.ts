@@ -23,6 +23,7 @@ export function roundTrip(sampleMs: number): Scenario {
     stage: "loopback",
     measures: measuresOf("round-trip", "round trip of 64 bytes"),
     withTls: true,
+    warmUps: 3,
     measure: async ({ load, tunnel }) =>
       samplesOf("round-trip", await load.ping({ port: tunnel.port, forMs: sampleMs * PING_FACTOR })),
   };

@@ -38,6 +38,13 @@ export interface Scenario {
    */
   readonly cutsStreams?: boolean;
   /**
+   * How often it is made before it counts. Where a runtime compiles what has run ten thousand times, a server that has
+   * only just started is another one than that of every later day.
+   *
+   * @default 1
+   */
+  readonly warmUps?: number;
+  /**
    * Measures once.
    *
    * @param subject What.

@@ -28,7 +28,7 @@ const FRAMES = 4;
  * What may queue beside the distance: as long as a small frame may be delayed by bulk, if there are any; else as much as saves
  * marks.
  */
-const SLACK_MS = { shared: 2, bulkOnly: 10 };
+const SLACK_MS = { shared: 0.5, bulkOnly: 10 };
 /** Small frames that tell, within so long, of streams that would notice the delay; a bulk stream has one now and then. */
 const SHARED_FRAMES = 4;
 const SHARED_WITHIN_MS = 100;

@@ -29,11 +29,14 @@ const FRAMES = 4;
  * marks.
  */
 const SLACK_MS = { shared: 0.5, bulkOnly: 10 };
-/** Small frames that tell, within so long, of streams that would notice the delay; a bulk stream has one now and then. */
+/**
+ * Small frames that tell, within so long, of streams that would notice the delay; a bulk stream has one now and then. Whoever waits
+ * for each answer has one in a round trip, which the queue lengthens.
+ */
 const SHARED_FRAMES = 4;
-const SHARED_WITHIN_MS = 100;
+const SHARED_WITHIN = { ms: 100, roundTrips: 8 };
 /** For so long more of them are expected. */
-const SHARED_FOR_MS = 1_000;
+const SHARED_FOR = { ms: 1_000, roundTrips: 16 };
 /** The same as a share of the base, since long links vary more. */
 const SLACK_SHARE = 0.25;
 /** Marks for each capacity: many where bulk would else leave in bursts as long as the queue, few where they come thick. */
@@ -142,10 +145,16 @@ export class Flight {
   }
 
   #countSmall(smallFrames: number, now: number): void {
-    if (smallFrames - this.#countedFrames >= SHARED_FRAMES) this.#sharedUntil = now + SHARED_FOR_MS;
-    else if (now - this.#countedAt < SHARED_WITHIN_MS) return;
+    if (smallFrames - this.#countedFrames >= SHARED_FRAMES) {
+      this.#sharedUntil = now + this.#longer(SHARED_FOR);
+    } else if (now - this.#countedAt < this.#longer(SHARED_WITHIN)) return;
     this.#countedFrames = smallFrames;
     this.#countedAt = now;
+  }
+
+  /** @returns Milliseconds. */
+  #longer({ ms, roundTrips }: { readonly ms: number; readonly roundTrips: number }): number {
+    return this.#baseMs === Infinity ? ms : Math.max(ms, roundTrips * this.#baseMs);
   }
 
   #learn(mark: Mark, now: number): void {

@@ -73,7 +73,9 @@ export const LIMIT_FIELDS = {
   ),
   openTimeoutMs: duration("Milliseconds a stream waits for the peer to accept it"),
   heartbeatIntervalMs: duration("Milliseconds between heartbeats"),
-  deadAfterMs: duration("Milliseconds without a sign of the peer after which a session is dead"),
+  deadAfterMs: duration(
+    "Milliseconds without a sign of the peer, or an answer to a heartbeat, after which a session is dead",
+  ),
   writeStallTimeoutMs: duration("Milliseconds without being able to write after which a session is dead"),
   halfCloseLingerMs: duration("Milliseconds a half-closed stream may stand still before it is reset"),
   streamStallTimeoutMs: duration(

@@ -19,6 +19,7 @@ export class Heart {
   #measuredAt = -Infinity;
   #rttMs: number | undefined;
   #heard = true;
+  #answered = false;
   #waiting: ((alive: boolean) => void)[] = [];
   #acknowledgements: (() => void)[] = [];
 
@@ -52,6 +53,13 @@ export class Heart {
     return heard;
   }
 
+  /** Whether the peer has answered a heartbeat since the last call. */
+  takeAnswered(): boolean {
+    const answered = this.#answered;
+    this.#answered = false;
+    return answered;
+  }
+
   /** Sends a heartbeat. */
   beat(): void {
     this.#timestamp = this.mark();
@@ -73,6 +81,7 @@ export class Heart {
    * @param echoes Whether it answers with the heartbeat's own timestamp. Peers of version 1 put their own time there.
    */
   acknowledged(message: HeartbeatAck, echoes = true): void {
+    this.#answered = true;
     if (this.#sentAt === undefined || (echoes && message.timestamp !== this.#timestamp)) return;
     this.#measuredAt = this.#clock.now();
     this.#rttMs = this.#measuredAt - this.#sentAt;

@@ -58,6 +58,12 @@ export const CONTROL_FRAME_TIMEOUT_MS = 10_000;
  * from reading at all for as long.
  */
 const VERSION_1_DEAD_AFTER_MS = 90_000;
+/**
+ * After so many rounds in a row in which something arrived, more is on the way, and the answer to a heartbeat may stand
+ * behind it. A link that has lost this side's direction cannot bring so much: without acknowledgements the peer's TCP stops
+ * after what it had under way. Heartbeats alone are at least four rounds apart.
+ */
+const STEADY_ROUNDS = 3;
 
 /** Runs the rounds. A deadline of N ms fires between N and N plus one round after what it waits for began. */
 export class Sweeper {
@@ -72,6 +78,10 @@ export class Sweeper {
   #writeStallTimeoutMs: number;
   #ageMs = 0;
   #silentMs = 0;
+  /** At least since a heartbeat was answered; undefined where the peer need not answer. */
+  #unansweredMs: number | undefined;
+  readonly #unansweredLimitMs: number;
+  #heardRounds = 0;
   #sinceHeartbeatMs = 0;
   #writeStalledMs = 0;
   #bytesTaken = 0;
@@ -97,6 +107,9 @@ export class Sweeper {
       limits.handshakeTimeoutMs,
     );
     this.#roundMs = Math.min(MAX_ROUND_MS, Math.max(10, shortest / 4));
+    // A round less, since a deadline is as late as that: a link that dies is noticed before the time is over. And a heartbeat
+    // that leaves an interval after the last answer needs time to be answered.
+    this.#unansweredLimitMs = Math.max(limits.deadAfterMs - this.#roundMs, 2 * limits.heartbeatIntervalMs);
     this.#lastRoundAt = clock.now();
     this.#schedule();
   }
@@ -110,7 +123,9 @@ export class Sweeper {
       this.#deadAfterMs = Math.max(deadAfterMs, VERSION_1_DEAD_AFTER_MS);
       this.#writeStallTimeoutMs = Math.max(writeStallTimeoutMs, VERSION_1_DEAD_AFTER_MS);
     }
-    if (beats) this.#swept.heart.beat();
+    if (!beats) return;
+    this.#swept.heart.beat();
+    if (extended) this.#unansweredMs = 0;
   }
 
   /** Bytes left, or there was nothing to write. */
@@ -118,9 +133,10 @@ export class Sweeper {
     this.#writeStalledMs = 0;
   }
 
-  /** The peer has read some of what was written. */
+  /** The peer has read some of what was written, and said so: it has answered a heartbeat among it. */
   peerRead(): void {
     this.#unreadMs = 0;
+    if (this.#unansweredMs !== undefined) this.#unansweredMs = 0;
   }
 
   /** The connection is gone; only streams that still wait for their readers have deadlines. */
@@ -160,6 +176,7 @@ export class Sweeper {
     const limits = this.#limits;
     const heard = heart.takeHeard() || !this.#swept.reading();
     this.#silentMs = heard ? 0 : this.#silentMs + elapsedMs;
+    this.#heardRounds = heard ? this.#heardRounds + 1 : 0;
     this.#frameStalledMs = heard || !this.#swept.midControlFrame() ? 0 : this.#frameStalledMs + elapsedMs;
     const bytesTaken = this.#swept.bytesTaken();
     if (bytesTaken !== this.#bytesTaken) this.wroteSomething();
@@ -176,10 +193,7 @@ export class Sweeper {
       }
       return true;
     }
-    if (this.#silentMs >= this.#deadAfterMs) {
-      this.#swept.end("peer_silent", `Nothing arrived from the peer for ${Math.round(this.#silentMs)} ms`);
-      return true;
-    }
+    if (this.#peerIsDead(elapsedMs)) return true;
     if (this.#frameStalledMs >= CONTROL_FRAME_TIMEOUT_MS) {
       this.#swept.end("protocol_error", "A control frame began and did not continue");
       return true;
@@ -195,6 +209,35 @@ export class Sweeper {
       heart.beat();
     }
     return false;
+  }
+
+  /**
+   * Whether the peer is gone: because nothing arrives, or, on a link that is dead in one direction, because nothing of what
+   * is sent arrives there, whatever the peer itself sends.
+   *
+   * @returns whether the session has ended for that
+   */
+  #peerIsDead(elapsedMs: number): boolean {
+    const silentMs = Math.round(this.#silentMs);
+    if (this.#silentMs >= this.#deadAfterMs) {
+      this.#swept.end("peer_silent", `Nothing arrived from the peer for ${silentMs} ms`);
+      return true;
+    }
+    if (this.#unansweredMs === undefined) return false;
+    // An answer counts from the beginning of its round, so that the heartbeat after it, which leaves in a round, is given
+    // the same time whenever the answer came. Where an answer may have come and not been read, as if one had just left.
+    const mayStandBehind = !this.#swept.reading() || this.#heardRounds >= STEADY_ROUNDS;
+    if (this.#swept.heart.takeAnswered()) this.#unansweredMs = 0;
+    else if (mayStandBehind) {
+      this.#unansweredMs = Math.min(this.#unansweredMs, this.#limits.heartbeatIntervalMs);
+    }
+    this.#unansweredMs += elapsedMs;
+    if (this.#unansweredMs < this.#unansweredLimitMs) return false;
+    const unansweredMs = Math.round(this.#unansweredMs);
+    const message =
+      `The peer answered no heartbeat for ${unansweredMs} ms, and sent nothing for ${silentMs} ms`;
+    this.#swept.end("peer_silent", message);
+    return true;
   }
 }
 

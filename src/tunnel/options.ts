@@ -33,7 +33,7 @@ export interface Limits {
   readonly openTimeoutMs: number;
   /** How often a heartbeat is sent. */
   readonly heartbeatIntervalMs: number;
-  /** A session from which nothing arrived for so long is dead. */
+  /** A session from which nothing arrived for so long is dead, and one whose peer knows heartbeats and answered none. */
   readonly deadAfterMs: number;
   /** A session that could not write anything for so long is dead. */
   readonly writeStallTimeoutMs: number;

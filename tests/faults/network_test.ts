@@ -25,6 +25,10 @@ test("P5: a link that loses all that the server sends is noticed at both ends", 
   await runScenario("one-way-to-client");
 }, OPTIONS);
 
+test("P5: a link so slow that answers to heartbeats come late is not taken for dead", async () => {
+  await runScenario("narrow");
+}, OPTIONS);
+
 test("P7: every byte is right over 50 Mbit/s with 1% of the packets lost", async () => {
   await runScenario("slow-and-lossy");
 }, OPTIONS);

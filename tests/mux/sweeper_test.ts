@@ -1,76 +1,9 @@
 import assert from "node:assert/strict";
-import { Heart } from "../../src/mux/heart.ts";
 import { UNCONTROLLED_QUEUE_BYTES } from "../../src/mux/read_gate.ts";
-import type { MuxStream } from "../../src/mux/stream.ts";
-import {
-  CONTROL_FRAME_TIMEOUT_MS,
-  type SessionLimits,
-  Sweeper,
-  VERSION_1_STALL_MS,
-} from "../../src/mux/sweeper.ts";
+import { CONTROL_FRAME_TIMEOUT_MS, VERSION_1_STALL_MS } from "../../src/mux/sweeper.ts";
 import { test } from "../harness.ts";
-import { FakeClock } from "../support/fake_clock.ts";
 import { makeStream } from "./lone_stream.ts";
-import { limits } from "./support.ts";
-
-/** With the ordinary limits, a round takes so long. */
-const ROUND_MS = 1_000;
-
-interface Bench {
-  readonly clock: FakeClock;
-  readonly heart: Heart;
-  readonly sweeper: Sweeper;
-  readonly ends: string[];
-  readonly streams: MuxStream[];
-  readonly state: {
-    writing: boolean;
-    unread: boolean;
-    bytesTaken: number;
-    midControlFrame: boolean;
-    reading: boolean;
-    rounds: number;
-    beats: number;
-  };
-}
-
-function makeSweeper(changes: Partial<SessionLimits> = {}): Bench {
-  const clock = new FakeClock();
-  const ends: string[] = [];
-  const streams: MuxStream[] = [];
-  const state = {
-    writing: false,
-    unread: false,
-    bytesTaken: 0,
-    midControlFrame: false,
-    reading: true,
-    rounds: 0,
-    beats: 0,
-  };
-  const heart = new Heart(clock, () => void state.beats++);
-  const sweeper = new Sweeper(clock, limits(changes), {
-    streams: () => streams,
-    heart,
-    writing: () => state.writing,
-    unread: () => state.unread,
-    bytesTaken: () => state.bytesTaken,
-    midControlFrame: () => state.midControlFrame,
-    reading: () => state.reading,
-    swept: () => void state.rounds++,
-    end: (code) => void ends.push(code),
-  });
-  return { clock, heart, sweeper, ends, streams, state };
-}
-
-/** Moves time on; the peer is heard in every round. */
-function listen({ clock, heart }: Bench, ms: number): void {
-  for (let left = ms; left > 0; left -= 100) {
-    heart.heard();
-    clock.advance(Math.min(100, left));
-  }
-}
-
-/** Whatever the moment within a round is at which a wait begins, its deadline is not early, and late by a round at most. */
-const OFFSETS = [0, 1, ROUND_MS / 2, ROUND_MS - 1];
+import { type Bench, listen, makeSweeper, OFFSETS, ROUND_MS } from "./sweeper_bench.ts";
 
 test("A handshake has its time and not a millisecond more", () => {
   const bench = makeSweeper({ handshakeTimeoutMs: 10_000 });
@@ -83,7 +16,7 @@ test("A handshake has its time and not a millisecond more", () => {
 for (const offset of OFFSETS) {
   test(`A silent peer is dead after deadAfterMs, ${offset} ms into a round`, () => {
     const bench = makeSweeper({ deadAfterMs: 30_000 });
-    bench.sweeper.established(true, true);
+    bench.sweeper.established(true, false);
     listen(bench, 2 * ROUND_MS + offset);
     bench.heart.heard();
     bench.clock.advance(29_999);
@@ -298,7 +231,7 @@ test("A late timer counts as two rounds at most, so that a blocked loop or a sus
 
 test("While the session itself does not read, the peer's silence says nothing", () => {
   const bench = makeSweeper();
-  bench.sweeper.established(true, true);
+  bench.sweeper.established(true, false);
   bench.state.reading = false;
   bench.clock.advance(3_600_000);
   assert.deepEqual(bench.ends, []);

@@ -1,54 +1,14 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "../harness.ts";
 import { missing } from "../support/programs.ts";
 import { launchClientProcess, MIXES, nameOf } from "../support/tunnel_process.ts";
-import { type Certificates, makeCertificates } from "../runtime/_certificates.ts";
 import { checkDownload, checkHalfClose, checkUpload } from "./_service.ts";
 import { Stage, startTunnel } from "./_stage.ts";
+import { TlsFiles } from "./_tls_files.ts";
 import { MIB, Pattern } from "./_traffic.ts";
 
 const DEADLINE_MS = 120_000;
 const skip = missing("openssl");
-
-/** Writes certificates and keys, and makes the arguments that name them. */
-class TlsFiles {
-  readonly #folder: string;
-  readonly #certificates: Certificates;
-
-  constructor(folder: string) {
-    this.#folder = folder;
-    this.#certificates = makeCertificates();
-  }
-
-  /** The server's identity; with `mutual` it demands one of clients too. */
-  server(options: { readonly mutual: boolean }): string[] {
-    const { cert, key } = this.#certificates.server;
-    const own = ["--tls-cert", this.#write("server.crt", cert), "--tls-key", this.#write("server.key", key)];
-    return options.mutual ? [...own, ...this.#authority("ca")] : own;
-  }
-
-  /** A client that trusts `ca`, with or without an identity. */
-  client(
-    options: { readonly ca?: "ca" | "strangerCa"; readonly identity?: "client" | "strangerClient" },
-  ): string[] {
-    const trust = ["--tls", ...this.#authority(options.ca ?? "ca")];
-    if (options.identity === undefined) return trust;
-    const { cert, key } = this.#certificates[options.identity];
-    return [...trust, "--tls-cert", this.#write("own.crt", cert), "--tls-key", this.#write("own.key", key)];
-  }
-
-  #authority(name: "ca" | "strangerCa"): string[] {
-    return ["--tls-ca", this.#write(`${name}.crt`, this.#certificates[name])];
-  }
-
-  #write(name: string, text: string): string {
-    const path = join(this.#folder, name);
-    writeFileSync(path, text);
-    return path;
-  }
-}
 
 for (const mix of MIXES) {
   for (const mutual of [false, true]) {

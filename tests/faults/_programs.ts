@@ -9,6 +9,7 @@ import { runtimeName } from "../harness.ts";
 import { echoService } from "../support/arena.ts";
 import { until } from "../support/deadline.ts";
 import { assertEcho } from "../support/invariants.ts";
+import { connectPuppet } from "../support/puppet.ts";
 import { connectSocket, RawSocket } from "../support/raw_socket.ts";
 import { programCommand } from "../support/tunnel_process.ts";
 
@@ -70,4 +71,13 @@ export async function untilServed(port: number, deadlineMs: number): Promise<voi
     `a visitor of port ${port} is served`,
     deadlineMs,
   );
+}
+
+/** Makes a server write a line of its log. */
+export async function refusedHandshake(port: number): Promise<void> {
+  const puppet = await connectPuppet({ hostname: LOOPBACK, port });
+  const version = { minVersion: 9, maxVersion: 9 };
+  await puppet.send({ type: "handshake", token: "x", tunnelId: undefined, capabilities: [], ...version });
+  await puppet.over();
+  await puppet.close();
 }

@@ -15,7 +15,6 @@ import { ChildProgram, runProgram } from "../support/child_program.ts";
 import { until, within } from "../support/deadline.ts";
 import { floodService } from "../support/pattern.ts";
 import { freePort, missing } from "../support/programs.ts";
-import { connectPuppet } from "../support/puppet.ts";
 import {
   connectSocket,
   listenSockets,
@@ -24,7 +23,7 @@ import {
 } from "../support/raw_socket.ts";
 import { launchClientProcess, startClientProcess, startServerProcess } from "../support/tunnel_process.ts";
 import { LONG, noNamespaces } from "./_namespace.ts";
-import { assertServed, echoOn, LOOPBACK, untilServed, wrapped } from "./_programs.ts";
+import { assertServed, echoOn, LOOPBACK, refusedHandshake, untilServed, wrapped } from "./_programs.ts";
 
 const OPTIONS = { timeoutMs: LONG ? 300_000 : 60_000 };
 const MIB = 1024 * 1024;
@@ -33,15 +32,6 @@ const BUFFER_BYTES = 16 * MIB;
 const SILENT_VISITORS = 60;
 const FILLED_WITHIN_MS = 40_000;
 const PIPE_BYTES = 64 * 1024;
-
-/** Makes a server write a line of its log. */
-async function refusedHandshake(port: number): Promise<void> {
-  const puppet = await connectPuppet({ hostname: LOOPBACK, port });
-  const version = { minVersion: 9, maxVersion: 9 };
-  await puppet.send({ type: "handshake", token: "x", tunnelId: undefined, capabilities: [], ...version });
-  await puppet.over();
-  await puppet.close();
-}
 
 /** Makes a client whose service is down write a line of its log. */
 async function failedVisit(port: number): Promise<void> {

@@ -25,6 +25,8 @@ export interface Certificates {
   readonly otherName: Identity;
   /** For localhost, 127.0.0.1 and ::1; ended yesterday. */
   readonly expired: Identity;
+  /** For localhost, 127.0.0.1 and ::1; begins at the end of the century. */
+  readonly notYetValid: Identity;
   readonly client: Identity;
   /** A client's, signed by the stranger. */
   readonly strangerClient: Identity;
@@ -53,6 +55,24 @@ export function makeCertificates(): Certificates {
     );
     return { cert: read(`${name}.crt`), key: read(`${name}.key`) };
   };
+  // What `openssl x509` cannot do in every version: a certificate that begins later.
+  const later = (name: string, names: string): Identity => {
+    request(name, "-out", `${name}.csr`);
+    writeFileSync(path(`${name}.ext`), `subjectAltName=${names}\nbasicConstraints=CA:FALSE\n`);
+    writeFileSync(path("index"), "");
+    writeFileSync(path("serial"), "01\n");
+    writeFileSync(
+      path("ca.conf"),
+      "[ca]\ndefault_ca=own\n[own]\ndatabase=index\nserial=serial\nnew_certs_dir=.\ndefault_md=sha256\npolicy=any\n" +
+        "[any]\ncommonName=supplied\n",
+    );
+    openssl(
+      ...["ca", "-batch", "-notext", "-config", "ca.conf", "-cert", "ca.crt", "-keyfile", "ca.key"],
+      ...["-in", `${name}.csr`, "-out", `${name}.crt`, "-extfile", `${name}.ext`],
+      ...["-startdate", "20990101000000Z", "-enddate", "20990201000000Z"],
+    );
+    return { cert: read(`${name}.crt`), key: read(`${name}.key`) };
+  };
   const read = (name: string): string => readFileSync(path(name), "utf8");
   try {
     authority("ca");
@@ -68,6 +88,7 @@ export function makeCertificates(): Certificates {
         ca: "ca",
         days: -1,
       }),
+      notYetValid: later("later", local),
       client: identity("client", { names: "DNS:client.example", ca: "ca" }),
       strangerClient: identity("stranger-client", { names: "DNS:client.example", ca: "stranger" }),
     };

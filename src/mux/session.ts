@@ -126,7 +126,7 @@ export class Session {
       midControlFrame: () => this.#inbox.midControlFrame,
       reading: () => !this.#gate.paused,
       swept: () => this.#gate.sweep(),
-      end: (code, message) => this.#end({ code, message }),
+      end: (end) => this.#end(end),
     });
     connection.start({
       space: () => this.#inbox.space(),

@@ -11,34 +11,18 @@ import type { ControlMessage, Priority, Protocol } from "../wire/messages.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 import type { StreamMessage } from "./inbox.ts";
 import type { MemoryBudget } from "./memory_budget.ts";
+import type { SessionEnd, SessionEndCode } from "./session_end.ts";
 import type { MuxStream } from "./stream.ts";
 import type { StreamHandler } from "./stream_types.ts";
 import type { SessionLimits } from "./sweeper.ts";
+
+export type { SessionEnd, SessionEndCode };
 
 /**
  * When a server opens the stream with this id, the session should be renewed. Until a successor is there, 65 536 further streams
  * can be opened.
  */
 export const RENEW_AT_STREAM_ID = MAX_STREAM_ID - 1 - 2 * 65_536;
-
-/** Why a session ended. */
-export type SessionEndCode =
-  | "closed"
-  | "peer_closed"
-  | "connection_lost"
-  | "protocol_error"
-  | "peer_silent"
-  | "write_stalled"
-  | "handshake_timeout"
-  | "replaced"
-  | "revoked";
-
-/** How a session ended. */
-export interface SessionEnd {
-  readonly code: SessionEndCode;
-  /** For people. */
-  readonly message: string;
-}
 
 /** Control messages that the owner of a session handles. */
 export type OwnerMessage = Exclude<ControlMessage, StreamMessage | { type: "heartbeat" | "heartbeat_ack" }>;

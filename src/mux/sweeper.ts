@@ -6,6 +6,7 @@
 import type { CancelTimer, Clock } from "../clock.ts";
 import type { Heart } from "./heart.ts";
 import { UNCONTROLLED_QUEUE_BYTES } from "./read_gate.ts";
+import type { SessionEnd } from "./session_end.ts";
 import type { MuxStream } from "./stream.ts";
 
 /** Limits and deadlines of a session. Times in milliseconds. */
@@ -46,7 +47,7 @@ export interface Swept {
   /** A round is over. */
   swept(): void;
   /** The session must end. */
-  end(code: "peer_silent" | "write_stalled" | "handshake_timeout" | "protocol_error", message: string): void;
+  end(end: SessionEnd): void;
 }
 
 /** Longest time between two rounds. */
@@ -186,21 +187,20 @@ export class Sweeper {
     if (!this.#established) {
       this.#ageMs += elapsedMs;
       if (this.#ageMs >= limits.handshakeTimeoutMs) {
-        this.#swept.end(
-          "handshake_timeout",
-          `The handshake took longer than ${limits.handshakeTimeoutMs} ms`,
-        );
+        const message = `The handshake took longer than ${limits.handshakeTimeoutMs} ms`;
+        this.#swept.end({ code: "handshake_timeout", message });
       }
       return true;
     }
     if (this.#peerIsDead(elapsedMs)) return true;
     if (this.#frameStalledMs >= CONTROL_FRAME_TIMEOUT_MS) {
-      this.#swept.end("protocol_error", "A control frame began and did not continue");
+      this.#swept.end({ code: "protocol_error", message: "A control frame began and did not continue" });
       return true;
     }
     const stalledMs = Math.max(this.#writeStalledMs, this.#unreadMs);
     if (stalledMs >= this.#writeStallTimeoutMs) {
-      this.#swept.end("write_stalled", `The peer took no bytes for ${Math.round(stalledMs)} ms`);
+      const message = `The peer took no bytes for ${Math.round(stalledMs)} ms`;
+      this.#swept.end({ code: "write_stalled", message, deadMs: stalledMs });
       return true;
     }
     this.#sinceHeartbeatMs += elapsedMs;
@@ -220,7 +220,8 @@ export class Sweeper {
   #peerIsDead(elapsedMs: number): boolean {
     const silentMs = Math.round(this.#silentMs);
     if (this.#silentMs >= this.#deadAfterMs) {
-      this.#swept.end("peer_silent", `Nothing arrived from the peer for ${silentMs} ms`);
+      const message = `Nothing arrived from the peer for ${silentMs} ms`;
+      this.#swept.end({ code: "peer_silent", message, deadMs: this.#silentMs });
       return true;
     }
     if (this.#unansweredMs === undefined) return false;
@@ -236,7 +237,7 @@ export class Sweeper {
     const unansweredMs = Math.round(this.#unansweredMs);
     const message =
       `The peer answered no heartbeat for ${unansweredMs} ms, and sent nothing for ${silentMs} ms`;
-    this.#swept.end("peer_silent", message);
+    this.#swept.end({ code: "peer_silent", message, deadMs: this.#unansweredMs });
     return true;
   }
 }

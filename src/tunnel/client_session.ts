@@ -251,7 +251,7 @@ export class ClientSession implements SessionOwner {
     this.#refused?.(new TunnelError(end.code === "protocol_error" ? "PROTOCOL" : "CONNECTION", message));
     for (const answer of this.#registrations) answer(undefined);
     this.#registrations = [];
-    this.#host.left(this, { code: end.code, message });
+    this.#host.left(this, { ...end, message });
   }
 
   /** Answers a server that asks for a proof. @returns whether it did, for the first time */

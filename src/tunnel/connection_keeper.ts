@@ -211,7 +211,8 @@ export class ConnectionKeeper implements ClientSessionHost {
   left(session: ClientSession, end: SessionEnd): void {
     this.#draining.delete(session);
     this.#host.ended(session);
-    if (session === this.#current) this.#lost(session, { reason: end.message, atLeastMs: 0 });
+    const { message: reason, deadMs } = end;
+    if (session === this.#current) this.#lost(session, { reason, atLeastMs: 0, deadMs });
   }
 
   #dialSoon(): void {
@@ -237,8 +238,13 @@ export class ConnectionKeeper implements ClientSessionHost {
     else this.#retry(describeError(error), { lastedMs: 0, verdict });
   }
 
-  #lost(session: ClientSession, { reason, atLeastMs }: { reason: string; atLeastMs: number }): void {
-    const lastedMs = this.environment.clock.now() - this.#connectedAt;
+  #lost(
+    session: ClientSession,
+    options: { reason: string; atLeastMs: number; deadMs?: number | undefined },
+  ): void {
+    const { reason, atLeastMs, deadMs = 0 } = options;
+    // A link that dies soon after each dial is no success for having been waited for.
+    const lastedMs = this.environment.clock.now() - this.#connectedAt - deadMs;
     this.#current = undefined;
     this.environment.counters.add("sessions_closed", { label: "lost" });
     if (this.#host.lost(this, session)) this.#retry(reason, { lastedMs, verdict: { atLeastMs } });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import process from "node:process";
 import { test } from "../harness.ts";
 import { ChildProgram } from "../support/child_program.ts";
 import { until } from "../support/deadline.ts";
+import { LONG } from "../support/long.ts";
 import { freePort } from "../support/programs.ts";
 import { MIXES, nameOf, programCommand, startServerProcess, TOKEN } from "../support/tunnel_process.ts";
 import type { HerdPlan } from "./_herd.ts";
@@ -11,7 +11,7 @@ import { Stage } from "./_stage.ts";
 import { Pattern } from "./_traffic.ts";
 
 /** As many as a server takes, in the long run. */
-const CLIENTS = process.env["FERROTUNNEL_LONG"] === "1" ? 1_000 : 50;
+const CLIENTS = LONG ? 1_000 : 50;
 /** Clients come back at random moments; none may take longer than this. */
 const BACK_DEADLINE_MS = 60_000;
 const DEADLINE_MS = 180_000;

@@ -9,10 +9,8 @@ import process from "node:process";
 import { findBun, findDeno } from "../../scripts/tools.ts";
 import { runtimeName } from "../harness.ts";
 import { runProgram } from "../support/child_program.ts";
+import { LONG } from "../support/long.ts";
 import { missing } from "../support/programs.ts";
-
-/** Whether the tests take their time: faults last as long as in real life. */
-export const LONG: boolean = process.env["FERROTUNNEL_LONG"] === "1";
 
 const SCENARIO_DEADLINE_MS = LONG ? 300_000 : 60_000;
 /** A network whose only interface is its own loopback, and a mount table of its own. */

@@ -11,11 +11,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { within } from "../support/deadline.ts";
+import { LONG } from "../support/long.ts";
 import { programPath } from "../support/programs.ts";
 import { dial } from "../tunnel/sockets.ts";
 import { portOf, roundTrip, service, type TestClient, type TestServer, World } from "../tunnel/world.ts";
 
-const LONG = process.env["FERROTUNNEL_LONG"] === "1";
 /** In the long run the limits are those that users have. */
 const LIVENESS = LONG ? {} : { heartbeatIntervalMs: 1_500, deadAfterMs: 4_500 };
 /**

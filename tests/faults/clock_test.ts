@@ -11,12 +11,12 @@ import { join } from "node:path";
 import { findBun, findDeno } from "../../scripts/tools.ts";
 import { Stage } from "../e2e/_stage.ts";
 import { runtimeName, test } from "../harness.ts";
+import { LONG } from "../support/long.ts";
 import type { ChildProgram } from "../support/child_program.ts";
 import { within } from "../support/deadline.ts";
 import { freePort } from "../support/programs.ts";
 import { connectSocket } from "../support/raw_socket.ts";
 import { startClientProcess, startServerProcess } from "../support/tunnel_process.ts";
-import { LONG } from "./_namespace.ts";
 import { assertServed, echoOn, LOOPBACK, refusedHandshake, untilServed, wrapped } from "./_programs.ts";
 
 const HOUR_S = 3_600;

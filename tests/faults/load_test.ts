@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { Admin } from "../e2e/_admin.ts";
 import { Stage, startTunnel } from "../e2e/_stage.ts";
 import { runtimeName, test } from "../harness.ts";
+import { LONG } from "../support/long.ts";
 import { echoService, inArena } from "../support/arena.ts";
 import { until } from "../support/deadline.ts";
 import { assertEcho } from "../support/invariants.ts";
@@ -14,7 +15,6 @@ import { noProcessStats, type ProcessStats, processStats } from "../support/proc
 import { freePort } from "../support/programs.ts";
 import { connectSocket, listenSockets } from "../support/raw_socket.ts";
 import { WatchedRuntime } from "../support/watched_runtime.ts";
-import { LONG } from "./_namespace.ts";
 import { echoOn } from "./_programs.ts";
 
 const MIB = 1024 * 1024;

@@ -5,7 +5,8 @@
  * @module
  */
 import { test } from "../harness.ts";
-import { LONG, noNamespaces, runScenario } from "./_namespace.ts";
+import { LONG } from "../support/long.ts";
+import { noNamespaces, runScenario } from "./_namespace.ts";
 
 const OPTIONS = { skip: noNamespaces, timeoutMs: LONG ? 310_000 : 70_000 };
 

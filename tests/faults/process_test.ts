@@ -11,6 +11,7 @@ import process from "node:process";
 import { Admin } from "../e2e/_admin.ts";
 import { Stage, startTunnel } from "../e2e/_stage.ts";
 import { runtimeName, test } from "../harness.ts";
+import { LONG } from "../support/long.ts";
 import { ChildProgram, runProgram } from "../support/child_program.ts";
 import { until, within } from "../support/deadline.ts";
 import { floodService } from "../support/pattern.ts";
@@ -22,7 +23,7 @@ import {
   type RawSocketOptions,
 } from "../support/raw_socket.ts";
 import { launchClientProcess, startClientProcess, startServerProcess } from "../support/tunnel_process.ts";
-import { LONG, noNamespaces } from "./_namespace.ts";
+import { noNamespaces } from "./_namespace.ts";
 import { assertServed, echoOn, LOOPBACK, refusedHandshake, untilServed, wrapped } from "./_programs.ts";
 
 const OPTIONS = { timeoutMs: LONG ? 300_000 : 60_000 };

@@ -5,9 +5,9 @@
  */
 import assert from "node:assert/strict";
 import { test } from "../harness.ts";
+import { LONG } from "../support/long.ts";
 import { within } from "../support/deadline.ts";
 import { portOf, roundTrip, service, World } from "../tunnel/world.ts";
-import { LONG } from "./_namespace.ts";
 
 const LIVENESS = { heartbeatIntervalMs: 50, deadAfterMs: 300 };
 const HOUR_MS = 3_600_000;

@@ -5,12 +5,12 @@
  */
 import assert from "node:assert/strict";
 import { runtimeName, test } from "../harness.ts";
+import { LONG } from "../support/long.ts";
 import { request, response, stage } from "../ingress/http/_stage.ts";
 import { inArena } from "../support/arena.ts";
 import { within } from "../support/deadline.ts";
 import { dataFrame } from "../support/puppet.ts";
 import type { RawSocket, SocketEnd } from "../support/raw_socket.ts";
-import { LONG } from "./_namespace.ts";
 
 const KIB = 1024;
 /** The tunnel dies behind every one of so many KiB. */

@@ -69,6 +69,51 @@ test("H16: a server that takes the client and drops it is dialled ever more slow
   assert.deepEqual(waits, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
 });
 
+test("P6: a link that dies without a word soon after each dial is dialled ever more slowly", async () => {
+  await using world = new World();
+  const { puppets, clock, events } = await fixture(world);
+  const waits: number[] = [];
+  for (let round = 0; round < 8; round++) {
+    const puppet = await puppets.accepted();
+    await puppet.welcome();
+    await puppet.expect("register");
+    await events.next("connected");
+    // The link is gone for longer than a connection has to last; it is noticed within that time.
+    clock.advance(30_000);
+    const { reason, retryInMs } = await events.next("disconnected");
+    assert.match(reason, /answered no heartbeat/);
+    waits.push(retryInMs);
+    clock.advance(retryInMs);
+  }
+  assert.deepEqual(waits, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
+});
+
+for (const [upMs, waitsMs] of [[29_000, [500, 1_000, 2_000]], [30_000, [500, 500, 500]]] as const) {
+  test(`P6: waits ${upMs < 30_000 ? "grow" : "do not grow"} when a link is up for ${upMs} ms before it dies`, async () => {
+    await using world = new World();
+    const { puppets, clock, events } = await fixture(world);
+    const waits: number[] = [];
+    while (waits.length < waitsMs.length) {
+      const puppet = await puppets.accepted();
+      await puppet.welcome();
+      await puppet.expect("register");
+      await events.next("connected");
+      for (let passed = 0; passed < upMs; passed += 1_000) {
+        clock.advance(1_000);
+        // What a live link does: it brings an answer, and the client is seen to have taken it.
+        puppet.send({ type: "heartbeat_ack", timestamp: 0n });
+        puppet.send({ type: "heartbeat", timestamp: 0n });
+        await puppet.expect("heartbeat_ack");
+      }
+      clock.advance(30_000);
+      const { retryInMs } = await events.next("disconnected");
+      waits.push(retryInMs);
+      clock.advance(retryInMs);
+    }
+    assert.deepEqual(waits, waitsMs);
+  });
+}
+
 test("H16: only a connection that lasted 30 s starts the waits anew", async () => {
   await using world = new World();
   const { puppets, clock, events } = await fixture(world);
@@ -81,6 +126,7 @@ test("H16: only a connection that lasted 30 s starts the waits anew", async () =
     await events.next("connected");
     // Time passes in steps in which the server gives signs of life.
     for (let passed = 0; passed < lifetimeMs; passed += 5_000) {
+      puppet.send({ type: "heartbeat_ack", timestamp: 0n });
       puppet.send({ type: "heartbeat", timestamp: BigInt(passed) });
       await puppet.expect("heartbeat_ack");
       clock.advance(Math.min(5_000, lifetimeMs - passed));

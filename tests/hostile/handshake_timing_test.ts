@@ -4,11 +4,11 @@
  * @module
  */
 import assert from "node:assert/strict";
-import process from "node:process";
 import { Authenticator } from "../../src/tunnel/authenticator.ts";
 import { test } from "../harness.ts";
+import { LONG } from "../support/long.ts";
 
-const SAMPLES = process.env["FERROTUNNEL_LONG"] === "1" ? 1_000_000 : 20_000;
+const SAMPLES = LONG ? 1_000_000 : 20_000;
 const TOKEN = "t".repeat(256);
 /** Wrong in the first character, and in the last: what compares character by character tells them apart. */
 const FIRST_WRONG = `x${TOKEN.slice(1)}`;

@@ -8,6 +8,7 @@ import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 import { ChildProgram } from "../support/child_program.ts";
+import { LONG } from "../support/long.ts";
 import { freePort } from "../support/programs.ts";
 
 const LOOPBACK = "127.0.0.1";
@@ -27,7 +28,7 @@ export const withoutRust: string | undefined = rustProgram === undefined
   : undefined;
 /** Why tests that take minutes are skipped, or undefined. */
 export const unlessLong: string | undefined = withoutRust ??
-  (process.env["FERROTUNNEL_LONG"] === "1" ? undefined : "takes minutes; set FERROTUNNEL_LONG=1");
+  (LONG ? undefined : "takes minutes; set FERROTUNNEL_LONG=1");
 
 /** Paths of PEM files for one side. */
 export interface TlsFiles {

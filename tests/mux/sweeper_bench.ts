@@ -54,7 +54,7 @@ export function makeSweeper(changes: Partial<SessionLimits> = {}): Bench {
     midControlFrame: () => state.midControlFrame,
     reading: () => state.reading,
     swept: () => void state.rounds++,
-    end: (code) => void ends.push(code),
+    end: ({ code }) => void ends.push(code),
   });
   return { clock, heart, sweeper, ends, streams, state };
 }

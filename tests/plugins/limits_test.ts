@@ -6,6 +6,7 @@ import { ipFilter } from "../../src/plugins/ip.ts";
 import { rateLimit } from "../../src/plugins/rate_limit.ts";
 import type { Plugin, PluginRequest, PluginResponse } from "../../src/plugins/types.ts";
 import { test } from "../harness.ts";
+import { LONG } from "../support/long.ts";
 import { answerField, Bench, outcomeOf, requestOf, responseOf, statusOf } from "./support.ts";
 
 test("ipFilter() lets in by address and range, in any spelling; deny wins", async () => {
@@ -116,7 +117,6 @@ test("rateLimit() tells maxKeys visitors apart and forgets who came longest ago"
   assert.deepEqual([come("a"), come("c"), come("b")], [429, 429, undefined]);
 });
 
-const LONG = process.env.FERROTUNNEL_LONG !== undefined;
 const KEYS = LONG ? 1_000_000 : 100_000;
 
 test(`RecentMap keeps its bound with ${KEYS} distinct keys`, () => {

@@ -5,6 +5,7 @@
  */
 import { HttpIngress } from "../ingress/http/ingress.ts";
 import { TcpIngress } from "../ingress/tcp.ts";
+import { VisitorPlaces } from "../ingress/visitor_places.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { type Logger, loggerOrDefault } from "../log.ts";
 import { Counters } from "../observe/counters.ts";
@@ -16,6 +17,7 @@ import type { ServerEvent } from "../tunnel/events.ts";
 import {
   type CertificateOptions,
   DEFAULT_SERVER_LIMITS,
+  type ServerLimits,
   type ServerOptions,
   type TlsFiles,
 } from "../tunnel/options.ts";
@@ -113,8 +115,10 @@ export async function startServer(
 ): Promise<RunningServer> {
   const runtime: Runtime = dependencies.runtime ?? currentRuntime;
   const logger = loggerOrDefault(dependencies.logger);
-  const visitors = { connections: 0 };
+  let places: VisitorPlaces | undefined;
   const { clock = systemClock, counters = new Counters() } = dependencies;
+  const placesOf = (limits: ServerLimits): VisitorPlaces =>
+    new VisitorPlaces({ limits, counters, logger, maxOpenFiles: runtime.maxOpenFiles() });
   const plugins = await startPlugins(options, { clock, logger, counters });
   try {
     const server = new TunnelServer(await withIdentity(options, { runtime, logger }), {
@@ -125,17 +129,15 @@ export async function startServer(
       counters,
       onStopped: async () => await plugins?.close(),
       ingress: (environment, limits) => {
-        const ingress = new TcpIngress({
-          ...{ runtime, environment, logger, visitors },
-          // It may be changed while the server runs.
-          get maxConnections(): number {
-            return limits.maxConnections;
-          },
-        });
+        places ??= placesOf(limits);
+        const ingress = new TcpIngress({ runtime, environment, logger, places });
         return (address, target) => ingress.bind(address, target);
       },
-      httpIngress: (environment, limits) =>
-        new HttpIngress({ runtime, environment, logger, limits, visitors, ...(plugins && { plugins }) }),
+      httpIngress: (environment, limits) => {
+        places ??= placesOf(limits);
+        const shared = { runtime, environment, logger, limits, places };
+        return new HttpIngress({ ...shared, ...(plugins && { plugins }) });
+      },
     });
     await server.start();
     return server;

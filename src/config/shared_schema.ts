@@ -83,7 +83,9 @@ export const LIMIT_FIELDS = {
   ),
   handshakeTimeoutMs: duration("Milliseconds after which the handshake must be over"),
   drainTimeoutMs: duration("Milliseconds streams may go on after a stop was asked for", 0),
-  maxConnections: count("Visitors connected at once, over all ports"),
+  maxConnections: count(
+    "Visitors connected at once, over all ports; fewer where the system permits too few open files, of which 256 are kept for the rest",
+  ),
   maxSessions: count("Clients connected at once"),
   maxSessionConnections: {
     min: 1,

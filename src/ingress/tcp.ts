@@ -13,33 +13,30 @@ import type { DirectPool } from "../tunnel/direct_pool.ts";
 import type { OpenStream } from "../wire/messages.ts";
 import type { VisitorPort, VisitorTarget } from "../tunnel/visitors.ts";
 import { formatAddress } from "../format_address.ts";
+import type { VisitorPlaces } from "./visitor_places.ts";
+
+/** A direct visitor has a connection to the client of his own. */
+const DIRECT_FILES = 2;
 
 /** Options of a {@linkcode TcpIngress}. */
 export interface TcpIngressOptions {
   readonly runtime: Runtime;
   readonly environment: RelayEnvironment & { readonly counters: Counters };
   readonly logger: Logger;
-  /** Visitors at once, over all ports; asked for with each visitor. */
-  readonly maxConnections: number;
-  /** Counts visitors together with other ingresses. @default a count of its own */
-  readonly visitors?: { connections: number };
+  /** Shared by all ingresses of a server. */
+  readonly places: VisitorPlaces;
 }
 
 /** Takes visitors on TCP ports. */
 export class TcpIngress {
   readonly #options: TcpIngressOptions;
-  readonly #visitors: { connections: number };
-  readonly #left = (): void => void this.#visitors.connections--;
+  readonly #places: VisitorPlaces;
+  readonly #left = (): void => this.#places.leave();
 
   /** @param options What it runs on. */
   constructor(options: TcpIngressOptions) {
     this.#options = options;
-    this.#visitors = options.visitors ?? { connections: 0 };
-  }
-
-  /** Visitors now, those of other ingresses with the same count included. */
-  get connections(): number {
-    return this.#visitors.connections;
+    this.#places = options.places;
   }
 
   /**
@@ -55,29 +52,29 @@ export class TcpIngress {
     return await runtime.listen({
       ...address,
       onConnection: (connection) => this.#visit(connection, target()),
-      onError: (error) => logger.warn("Accepting visitors: {error}", { error: describeError(error) }),
+      onError: (error) => {
+        logger.warn("Accepting visitors: {error}", { error: describeError(error) });
+        this.#places.acceptFailed(error);
+      },
     });
   }
 
   #visit(connection: Connection, target: VisitorTarget | undefined): void {
-    const { environment, maxConnections, logger } = this.#options;
-    const { counters } = environment;
-    if (this.#visitors.connections >= maxConnections) {
-      counters.add("limits_hit", { label: "max_connections" });
-      return this.#refuse(connection, "max_connections");
-    }
+    const { environment, logger } = this.#options;
     if (target === undefined) return this.#refuse(connection, "client_away");
+    // The place is held until the socket is really closed, not until somebody asked for that.
+    const files = target.direct === undefined ? 1 : DIRECT_FILES;
+    if (this.#places.enter(files) !== undefined) return connection.reset();
     if (target.direct !== undefined) return this.#visitDirect(connection, target, target.direct);
     const { session } = target.session;
     try {
       const headers = headersOf(connection, target);
       const stream = session.openStream({ protocol: "tcp", headers });
-      counters.add("visitors_accepted");
-      // The place is held until the socket is really closed, not until somebody asked for that.
-      this.#visitors.connections++;
+      environment.counters.add("visitors_accepted");
       const relay = new Relay(stream, { environment, onSocketClosed: this.#left });
       relay.join(connection);
     } catch (error) {
+      this.#places.leave();
       logger.debug("Refused visitor {visitor}: {reason}", {
         visitor: formatAddress(connection.remote),
         reason: describeError(error),
@@ -88,14 +85,13 @@ export class TcpIngress {
 
   #visitDirect(connection: Connection, target: VisitorTarget, direct: DirectPool): void {
     const { counters } = this.#options.environment;
-    this.#visitors.connections++;
     direct.visit({
       connection,
       headers: headersOf(connection, target),
       onJoined: () => counters.add("visitors_accepted"),
-      onClosed: () => this.#visitors.connections--,
+      onClosed: () => this.#places.leave(DIRECT_FILES),
       onRefused: () => {
-        this.#visitors.connections--;
+        this.#places.leave(DIRECT_FILES);
         this.#refuse(connection, "no_direct_connection");
       },
     });

@@ -51,6 +51,7 @@ export const bunRuntime: Runtime = {
   writeOutput,
   onSignal,
   exit: (code) => process.exit(code),
+  maxOpenFiles,
   residentBytes,
 };
 
@@ -199,6 +200,15 @@ function writeOutput(descriptor: 1 | 2, bytes: Uint8Array): Promise<number> {
 function onSignal(signal: Signal, handler: () => void): () => void {
   process.on(signal, handler);
   return () => process.off(signal, handler);
+}
+
+function maxOpenFiles(): number | undefined {
+  const report: unknown = process.report.getReport();
+  const { userLimits } = report as {
+    readonly userLimits?: { readonly open_files?: { readonly soft?: unknown } };
+  };
+  const files = Number(userLimits?.open_files?.soft); // A number, or "unlimited".
+  return Number.isSafeInteger(files) ? files : undefined;
 }
 
 function residentBytes(): number | undefined {

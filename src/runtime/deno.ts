@@ -47,6 +47,8 @@ export const denoRuntime: Runtime = {
   writeOutput,
   onSignal,
   exit: (code) => Deno.exit(code),
+  // Only the system's own files tell, and those are shown to programs with every permission.
+  maxOpenFiles: () => undefined,
   // Out of descriptors it is told as 0.
   residentBytes: () => Deno.memoryUsage().rss || undefined,
 };

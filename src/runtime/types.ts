@@ -259,6 +259,8 @@ export interface Runtime {
   onSignal(signal: Signal, handler: () => void): () => void;
   /** Ends the process. */
   exit(code: number): never;
+  /** How many files the system lets this process have open; undefined where that cannot be told, as on Deno. */
+  maxOpenFiles(): number | undefined;
   /** Resident memory in bytes, or undefined when it cannot be told at the moment. */
   residentBytes(): number | undefined;
 }

@@ -43,8 +43,11 @@ export async function echoOn(port: number): Promise<AsyncDisposable> {
 /** Asserts that a visitor gets back what it sends. */
 export async function assertServed(port: number, when: string): Promise<void> {
   const visitor = await connectSocket({ hostname: LOOPBACK, port });
-  await assertEcho(visitor, when);
-  await visitor.close();
+  try {
+    await assertEcho(visitor, when);
+  } finally {
+    await visitor.close();
+  }
 }
 
 /** Waits until a visitor of `port` gets back what it sends. */

@@ -12,6 +12,8 @@ test("runtime is the one that runs this test", () => {
   assert.match(runtime.version, /^\d+\.\d+\.\d+/);
   assert.notEqual(runtime.hostname(), "");
   assert.ok((runtime.residentBytes() ?? 0) > 1024 * 1024);
+  const files = runtime.maxOpenFiles();
+  assert.ok(runtimeName === "bun" ? Number.isInteger(files) && Number(files) > 10 : files === undefined);
   assert.equal(typeof runtime.isTerminal(), "boolean");
   assert.ok(Array.isArray(runtime.args()));
 });

@@ -4,6 +4,7 @@
  * @module
  */
 import { TcpIngress } from "../../src/ingress/tcp.ts";
+import { VisitorPlaces } from "../../src/ingress/visitor_places.ts";
 import { loggerOrDefault } from "../../src/log.ts";
 import { runtime } from "../../src/runtime/mod.ts";
 import type { ServerEvent } from "../../src/tunnel/events.ts";
@@ -52,13 +53,10 @@ export async function routedServer(world: World, options: RoutedServerOptions = 
   }, {
     runtime,
     onEvent: events.push,
-    ingress: (environment, { maxConnections }) => {
-      const ingress = new TcpIngress({
-        runtime,
-        environment,
-        logger: loggerOrDefault(undefined),
-        maxConnections,
-      });
+    ingress: (environment, limits) => {
+      const logger = loggerOrDefault(undefined);
+      const places = new VisitorPlaces({ limits, counters: environment.counters, logger });
+      const ingress = new TcpIngress({ runtime, environment, logger, places });
       return (address, target) => ingress.bind(address, target);
     },
     httpIngress: () => ({

@@ -14,6 +14,7 @@ import type { TunnelEnvironment } from "../../tunnel/environment.ts";
 import type { HttpIngress as HttpIngressOfServer, HttpPortOptions } from "../../tunnel/http_ingress.ts";
 import type { HstsOptions, ServerLimits } from "../../tunnel/options.ts";
 import type { VisitorPort } from "../../tunnel/visitors.ts";
+import type { VisitorPlaces } from "../visitor_places.ts";
 import { withEntrance } from "./http2_entrance.ts";
 import { Http2Origins } from "./http2_origins.ts";
 import { Http2Visitor } from "./http2_visitor.ts";
@@ -30,11 +31,6 @@ const PROTOCOLS = ["h2", "http/1.1"];
 /** A year. */
 const DEFAULT_HSTS_SECONDS = 31_536_000;
 
-/** How many visitors there are, over all ports of a server. */
-export interface VisitorCount {
-  connections: number;
-}
-
 /** Options of an {@linkcode HttpIngress}. */
 export interface HttpIngressOptions {
   readonly runtime: Runtime;
@@ -43,8 +39,8 @@ export interface HttpIngressOptions {
   readonly limits: ServerLimits;
   /** What else sees requests. @default nothing */
   readonly plugins?: PluginRegistry;
-  /** Shared with the ingress for TCP. @default a count of its own */
-  readonly visitors?: VisitorCount;
+  /** Shared by all ingresses of a server. */
+  readonly places: VisitorPlaces;
 }
 
 /** Takes visitors on HTTP ports. */
@@ -53,7 +49,7 @@ export class HttpIngress implements HttpIngressOfServer {
   readonly #headLimits: HeadLimits;
   readonly #origins: OriginPools;
   readonly #http2Origins: Http2Origins;
-  readonly #visitors: VisitorCount;
+  readonly #places: VisitorPlaces;
   readonly #connections = new Set<Visitor>();
   readonly #roundMs: number;
   #openPorts = 0;
@@ -62,9 +58,9 @@ export class HttpIngress implements HttpIngressOfServer {
 
   /** @param options What it runs on. */
   constructor(options: HttpIngressOptions) {
-    const { limits, environment, visitors = { connections: 0 } } = options;
+    const { limits, environment, places } = options;
     this.#options = options;
-    this.#visitors = visitors;
+    this.#places = places;
     this.#headLimits = {
       maxHeadBytes: limits.httpMaxHeadBytes,
       maxFields: limits.httpMaxHeaders,
@@ -136,7 +132,10 @@ export class HttpIngress implements HttpIngressOfServer {
         admit: () => this.#enter(),
       }),
       onConnection: (connection, leave) => this.#visit(connection, port, leave),
-      onError: (error) => logger.warn("Accepting visitors: {error}", { error: describeError(error) }),
+      onError: (error) => {
+        logger.warn("Accepting visitors: {error}", { error: describeError(error) });
+        this.#places.acceptFailed(error);
+      },
     });
     this.#openPorts++;
     return {
@@ -159,16 +158,10 @@ export class HttpIngress implements HttpIngressOfServer {
 
   /** A place for one more visitor. @returns gives it back */
   #enter(): (() => void) | undefined {
-    const { counters } = this.#options.environment;
-    if (this.#visitors.connections >= this.#options.limits.maxConnections) {
-      counters.add("limits_hit", { label: "max_connections" });
-      counters.add("visitors_refused", { label: "max_connections" });
-      return undefined;
-    }
-    this.#visitors.connections++;
+    if (this.#places.enter() !== undefined) return undefined;
     let here = true;
     return () => {
-      if (here) this.#visitors.connections--;
+      if (here) this.#places.leave();
       here = false;
     };
   }

@@ -7,6 +7,7 @@ import { startClient } from "../../../src/app/client.ts";
 import type { Clock } from "../../../src/clock.ts";
 import { HttpIngress } from "../../../src/ingress/http/ingress.ts";
 import { TcpIngress } from "../../../src/ingress/tcp.ts";
+import { VisitorPlaces } from "../../../src/ingress/visitor_places.ts";
 import { loggerOrDefault } from "../../../src/log.ts";
 import { PluginRegistry } from "../../../src/plugins/registry.ts";
 import type { Plugin } from "../../../src/plugins/types.ts";
@@ -117,6 +118,7 @@ export async function stage(options: StageOptions = {}): Promise<Stage> {
     services.push({ kind: "http", hosts: [`${more.name}.test`], local, ...more });
   }
   let ingress: HttpIngress | undefined;
+  let places: VisitorPlaces | undefined;
   const server = new TunnelServer({
     bind: { hostname: "127.0.0.1", port: 0 },
     tokens: [{ name: "first", token: TOKEN }],
@@ -125,8 +127,9 @@ export async function stage(options: StageOptions = {}): Promise<Stage> {
   }, {
     runtime,
     logger,
-    ingress: (environment, { maxConnections }) => {
-      const tcp = new TcpIngress({ runtime, environment, logger, maxConnections });
+    ingress: (environment, limits) => {
+      places = new VisitorPlaces({ limits, counters: environment.counters, logger });
+      const tcp = new TcpIngress({ runtime, environment, logger, places });
       return (address, target) => tcp.bind(address, target);
     },
     httpIngress: (environment, limits) => {
@@ -145,6 +148,7 @@ export async function stage(options: StageOptions = {}): Promise<Stage> {
         environment: { ...environment, clock },
         logger,
         limits,
+        places: places ??= new VisitorPlaces({ limits, counters: environment.counters, logger }),
         ...(plugins === undefined ? {} : { plugins }),
       });
     },

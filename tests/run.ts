@@ -1,6 +1,6 @@
 /**
- * Runs every check and every test of the project: `deno task test [FILTER]`. With a filter only the checks and the test
- * files whose name contains it run. The last line is `N passed, N failed, N skipped`; each check counts as one test.
+ * Runs every check and every test of the project: `deno task test [FILTER…]`. With filters only the checks and the
+ * test files run whose names contain one of them. The last line is `N passed, N failed, N skipped`; each check counts as one test.
  *
  * @module
  */
@@ -56,11 +56,16 @@ async function runCheck(check: Check): Promise<Tally> {
   return { passed: passed ? 1 : 0, failed: passed ? 0 : 1, skipped: 0, skips: [] };
 }
 
-function testFiles(filter: string): string[] {
+/** Whether a name contains one of the filters; without filters every name does. */
+function isChosen(name: string, filters: readonly string[]): boolean {
+  return filters.length === 0 || filters.some((filter) => name.includes(filter));
+}
+
+function testFiles(filters: readonly string[]): string[] {
   return readdirSync(join(ROOT, "tests"), { recursive: true, encoding: "utf8" })
     .filter((path) => path.endsWith("_test.ts"))
     .map((path) => `tests/${path.split(sep).join("/")}`)
-    .filter((path) => path.includes(filter))
+    .filter((path) => isChosen(path, filters))
     .sort();
 }
 
@@ -80,12 +85,12 @@ async function runTests(runner: Runner, files: readonly string[]): Promise<Tally
   return tally;
 }
 
-async function main(filter: string): Promise<number> {
+async function main(filters: readonly string[]): Promise<number> {
   const tallies: Tally[] = [];
   for (const check of checks()) {
-    if (check.name.includes(filter)) tallies.push(await runCheck(check));
+    if (isChosen(check.name, filters)) tallies.push(await runCheck(check));
   }
-  const files = testFiles(filter);
+  const files = testFiles(filters);
   if (files.length > 0) {
     for (const runner of ["deno", "bun"] as const) tallies.push(await runTests(runner, files));
   }
@@ -94,11 +99,13 @@ async function main(filter: string): Promise<number> {
   const ranNothing = total.passed + total.failed === 0;
   if (ranNothing) {
     say(
-      `No check and no test file under ${relative(process.cwd(), ROOT) || "."} has '${filter}' in its name`,
+      `No check and no test file under ${relative(process.cwd(), ROOT) || "."} has ${
+        filters.join(", ")
+      } in its name`,
     );
   }
   say(closingLine(total));
   return total.failed > 0 || ranNothing ? 1 : 0;
 }
 
-process.exit(await main(process.argv[2] ?? ""));
+process.exit(await main(process.argv.slice(2)));

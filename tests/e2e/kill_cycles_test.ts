@@ -4,6 +4,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "../harness.ts";
 import type { ChildProgram } from "../support/child_program.ts";
+import { LONG } from "../support/long.ts";
 import { freePort } from "../support/programs.ts";
 import {
   launchClientProcess,
@@ -19,8 +20,8 @@ import { checkBothWays, type TrafficService } from "./_service.ts";
 import { Stage } from "./_stage.ts";
 import { Pattern } from "./_traffic.ts";
 
-/** Kills in each mix. */
-const CYCLES = Number(process.env["FERROTUNNEL_TEST_CYCLES"] ?? 5);
+/** Kills in each mix; in the long run there are a thousand, over the four mixes of both runtimes. */
+const CYCLES = Number(process.env["FERROTUNNEL_TEST_CYCLES"] ?? (LONG ? 250 : 5));
 /** A kill comes so long after the moment at which the last one was made good, at most. */
 const MAX_PHASE_MS = 300;
 const DEADLINE_MS = 30_000 + CYCLES * 15_000;
@@ -117,6 +118,7 @@ for (const mix of MIXES) {
     const victims = new Victims(stage, mix, service, ports);
     await victims.startServer();
     await victims.startClient();
+    let slowestMs = 0;
     for (let cycle = 0; cycle < CYCLES; cycle++) {
       const victim = cycle % 2 === 0 ? "client" : "server";
       const [busyMs, startingMs] = [Math.random() * MAX_PHASE_MS, Math.random() * MAX_PHASE_MS];
@@ -126,7 +128,8 @@ for (const mix of MIXES) {
         const replaced = victim === "client"
           ? victims.replaceClient(startingMs)
           : victims.replaceServer(startingMs);
-        await Promise.all([load.ends(), replaced]);
+        const [ends] = await Promise.all([load.ends(), replaced]);
+        slowestMs = Math.max(slowestMs, ...ends.map(({ afterMs }) => afterMs));
         await checkBothWays(victims.port, new Pattern(256 * 1024));
         victims.check();
       } catch (error) {
@@ -136,5 +139,6 @@ for (const mix of MIXES) {
         throw new Error(`Cycle ${cycle}: ${phases}`, { cause: error });
       }
     }
+    if (LONG) console.log(`the slowest visitor was told after ${Math.round(slowestMs)} ms`);
   }, { timeoutMs: DEADLINE_MS });
 }

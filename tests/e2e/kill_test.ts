@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "../harness.ts";
 import { until } from "../support/deadline.ts";
+import { LONG } from "../support/long.ts";
 import { freePort } from "../support/programs.ts";
 import {
   type Mix,
@@ -16,6 +17,8 @@ import { MIB, Pattern } from "./_traffic.ts";
 
 const PAIRS = 4;
 const DEADLINE_MS = 120_000;
+/** Visitors are told within a second, if the machine has nothing else to do: in the long run. */
+const TOLD_WITHIN_MS = LONG ? 1_000 : END_DEADLINE_MS;
 /** What Bun can do and Deno cannot: end a connection so that its peer sees an error in place of a plain end. */
 const resets = (mix: Mix): boolean => mix.server === "bun";
 
@@ -34,7 +37,7 @@ for (const mix of MIXES) {
 
       first.program.signal("SIGKILL");
       for (const { error, afterMs } of await load.ends()) {
-        assert.ok(afterMs < END_DEADLINE_MS);
+        assert.ok(afterMs < TOLD_WITHIN_MS, `${afterMs} ms`);
         if (resets(mix)) {
           assert.ok(error !== undefined, "A visitor took a broken transfer for a complete one");
         }
@@ -67,7 +70,7 @@ for (const mix of MIXES) {
 
       const after = client.program.lines.length;
       first.program.signal("SIGKILL");
-      for (const { afterMs } of await load.ends()) assert.ok(afterMs < END_DEADLINE_MS);
+      for (const { afterMs } of await load.ends()) assert.ok(afterMs < TOLD_WITHIN_MS, `${afterMs} ms`);
       assert.equal((await first.program.end()).signal, "SIGKILL");
       await client.program.line(/trying again in/, { after });
       await until(() => service.connections === 0, "the service's connections are over");

@@ -46,3 +46,32 @@ test("Backoff.failed() never waits less than it is told", () => {
   assert.equal(backoff.failed(0, 5_000), 5_000);
   assert.equal(new Backoff({ ...BOUNDS, random: () => 1 }).failed(0, 100), 500);
 });
+
+/** Numbers that look random and are the same in every run: the fractional parts of multiples of the golden ratio. */
+function chance(seed: number): () => number {
+  let at = seed;
+  return () => (at += 0.618_033_988_749_895) % 1;
+}
+
+for (const awayMs of [1_000, 10_000, 100_000]) {
+  test(`P3: clients of a server that was away for ${awayMs} ms come back within 30 s, spread over that time`, () => {
+    const clients = 1_000;
+    const backMs = Array.from({ length: clients }, (_, client) => {
+      const backoff = new Backoff({ ...BOUNDS, random: chance(client * Math.SQRT2) });
+      let atMs = backoff.failed(BOUNDS.stableMs);
+      while (atMs < awayMs) atMs += backoff.failed(0);
+      return atMs - awayMs;
+    });
+    assert.ok(Math.max(...backMs) <= BOUNDS.maxMs, `${Math.max(...backMs)} ms`);
+    // Clients that all dialled when their bounds are over would come at one moment. Away for long, they spread over the
+    // longest bound; away for a moment, over the bound that they had reached.
+    const spanMs = Math.min(BOUNDS.maxMs, awayMs);
+    const crowds = new Map<number, number>();
+    for (const ms of backMs) {
+      const slot = Math.floor(ms / (spanMs / 20));
+      crowds.set(slot, (crowds.get(slot) ?? 0) + 1);
+    }
+    const largest = Math.max(...crowds.values());
+    assert.ok(largest <= clients / 5, `${largest} of ${clients} within a twentieth of ${spanMs} ms`);
+  });
+}

@@ -1,5 +1,6 @@
 /**
- * TLS over the sockets of `node:tls`: what Bun uses. TLS over a stream, as on Deno, ends both directions at once there.
+ * TLS over the sockets of `node:tls`: what Bun uses. TLS over a stream, as on Deno, would show an end
+ * without close_notify, but ends both directions at once there.
  *
  * @module
  */

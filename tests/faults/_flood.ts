@@ -52,19 +52,18 @@ export async function flood(options: FloodOptions): Promise<number> {
   const request = new TextEncoder().encode(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
   const startedAt = performance.now();
   let sent = 0;
-  const work = async (visitor: Visitor): Promise<void> => {
+  const work = async (): Promise<void> => {
+    let visitor = await Visitor.dial(port);
     while (sent < requests) {
       const earlyMs = startedAt + sent++ * 1_000 / perSecond - performance.now();
       if (earlyMs > 1) await new Promise((resolve) => setTimeout(resolve, earlyMs)); // The pace is what is asked for.
-      await visitor.ask(request);
+      if (await visitor.ask(request)) continue;
+      await visitor.socket.close();
+      visitor = await Visitor.dial(port);
     }
+    await visitor.socket.close();
   };
-  const crowd = await Promise.all(Array.from({ length: visitors }, () => Visitor.dial(port)));
-  try {
-    await Promise.all(crowd.map(work));
-  } finally {
-    await Promise.all(crowd.map(({ socket }) => socket.close()));
-  }
+  await Promise.all(Array.from({ length: visitors }, work));
   return performance.now() - startedAt;
 }
 
@@ -87,8 +86,13 @@ class Visitor {
     return new Visitor(await connectSocket({ hostname: "127.0.0.1", port }));
   }
 
-  /** Sends a request and waits for its answer. @throws {Error} when it is not that of the service */
-  async ask(request: Uint8Array): Promise<void> {
+  /**
+   * Sends a request and waits for its answer.
+   *
+   * @returns whether the server takes another one on this connection
+   * @throws {Error} when the answer is not that of the service
+   */
+  async ask(request: Uint8Array): Promise<boolean> {
     this.#text = "";
     const answered = new Promise<void>((resolve) => this.#answered = resolve);
     await this.socket.write(request);
@@ -96,5 +100,6 @@ class Visitor {
     const bodyAt = this.#text.indexOf("\r\n\r\n") + HEAD_END.length;
     assert.match(this.#text, /^HTTP\/1\.1 200 /);
     assert.equal(this.#text.slice(bodyAt), BODY);
+    return !/^connection: close\r$/im.test(this.#text.slice(0, bodyAt));
   }
 }

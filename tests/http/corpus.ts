@@ -28,7 +28,8 @@ export const CORPUS: readonly string[] = [
   `\r\n${request("PATCH /p HTTP/1.1", ["Host: A.Test.:8080", "Connection: x, keep-alive", "X: y"])}`,
 ];
 
-const PARTS: readonly string[] = [
+/** What is put in here and there. */
+export const PARTS: readonly string[] = [
   ..."\r\n|\r|\n|\0| |\t|:|,|;|0|\xff|\x7f|\x16| HTTP/1.1\r\n|\r\n\r\n|\r\n |HTTP/1.0|HTTP/2.0".split("|"),
   "Content-Length: 3\r\n",
   "Content-Length: +3\r\n",

@@ -91,13 +91,14 @@ function naivePort(text: string, standard: string): number {
 }
 
 function naiveHost(text: string): string | undefined {
-  const [, host = "", port] = /^([^:]*)(?::(.*))?$/.exec(text) ?? [];
+  const [, host = "", port] = /^(\[[0-9a-fA-F:.]*\]|[^:]*)(?::(.*))?$/.exec(text) ?? [];
   if (
     port !== undefined && port !== "" &&
     !(/^[0-9]{1,5}$/.test(port) && Number(port) > 0 && Number(port) < 65_536)
   ) {
     return undefined;
   }
+  if (host.startsWith("[")) return naiveIpv6(host);
   const name = host.replace(/\.$/, "").toLowerCase();
   if (name.length > 253) return undefined;
   const labels = name.split(".");
@@ -106,4 +107,49 @@ function naiveHost(text: string): string | undefined {
   const isAddress = labels.length === 4 &&
     labels.every((label) => /^(0|[1-9][0-9]{0,2})$/.test(label) && Number(label) < 256);
   return isAddress ? name : undefined;
+}
+
+/** As browsers read it. */
+function naiveIpv6(host: string): string | undefined {
+  return URL.canParse(`http://${host}/`) ? new URL(`http://${host}/`).hostname : undefined;
+}
+
+const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
+const QUOTED = String.raw`"(?:[\t !#-\[\]-~]|\\[\t -~])*"`;
+const CHUNK_LINE = new RegExp(`^([0-9a-fA-F]{1,16})((?:;${TOKEN}(?:=(?:${TOKEN}|${QUOTED}))?)*)\r\n`);
+const TRAILER = new RegExp(`^${TOKEN}:[\\t\\x20-\\x7e\\x80-\\xff]*\r\n`);
+
+/** What the naive reader knows of a chunked body. */
+export interface NaiveBody {
+  readonly payload: string;
+  /** Length of the body. */
+  readonly end: number;
+}
+
+/** Reads a whole chunked body at the start of a text; undefined when it is broken or goes on. */
+export function readChunkedNaively(text: string): NaiveBody | undefined {
+  let payload = "";
+  let rest = text;
+  let excess = 0;
+  for (;;) {
+    const line = CHUNK_LINE.exec(rest);
+    if (line === null) return undefined;
+    const [all, digits = "", extensions = ""] = line;
+    const size = Number.parseInt(digits, 16);
+    excess += extensions.length;
+    if (excess > 16_384 || size > Number.MAX_SAFE_INTEGER) return undefined;
+    if (extensions.length > 0 || excess > 0) excess = Math.max(0, excess - 16 - 2 * size);
+    rest = rest.slice(all.length);
+    if (size === 0) break;
+    if (rest.slice(size, size + 2) !== "\r\n") return undefined;
+    payload += rest.slice(0, size);
+    rest = rest.slice(size + 2);
+  }
+  const atTrailers = rest.length;
+  for (let fields = 0; !rest.startsWith("\r\n"); fields++) {
+    const field = TRAILER.exec(rest)?.[0];
+    if (field === undefined || fields === 32) return undefined;
+    rest = rest.slice(field.length);
+  }
+  return atTrailers - rest.length + 2 > 8_192 ? undefined : { payload, end: text.length - rest.length + 2 };
 }

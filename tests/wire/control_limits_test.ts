@@ -4,7 +4,8 @@ import * as limits from "../../src/wire/limits.ts";
 import type { ControlMessage } from "../../src/wire/messages.ts";
 import { test } from "../harness.ts";
 import { slowDecode, slowEncode } from "./slow_codec.ts";
-import { allocationsOf, concat, record, ruleOf } from "./support.ts";
+import { concat, record } from "./recording.ts";
+import { allocationsOf, ruleOf } from "./support.ts";
 import { fromHex } from "./vectors.ts";
 
 const SESSION_ID_HEX = "10" + "00".repeat(16);

@@ -6,7 +6,8 @@ import type { ControlMessage } from "../../src/wire/messages.ts";
 import * as messages from "../../src/wire/messages.ts";
 import { test } from "../harness.ts";
 import { slowDecode, slowEncode } from "./slow_codec.ts";
-import { anyMessage, concat, ruleOf } from "./support.ts";
+import { concat } from "./recording.ts";
+import { anyMessage, ruleOf } from "./support.ts";
 import { CONTROL_VECTORS, fromHex, toHex } from "./vectors.ts";
 
 const HEADER_BYTES = 5;

@@ -4,7 +4,8 @@ import { writeDataHeader, writeWindowUpdate } from "../../src/wire/frame.ts";
 import * as limits from "../../src/wire/limits.ts";
 import type { FrameParser } from "../../src/wire/parser.ts";
 import { test } from "../harness.ts";
-import { allocationsOf, record, ruleOf } from "./support.ts";
+import { record } from "./recording.ts";
+import { allocationsOf, ruleOf } from "./support.ts";
 import { fromHex } from "./vectors.ts";
 
 interface Gates {

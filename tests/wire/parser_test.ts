@@ -7,7 +7,8 @@ import { type DataHeader, FRAME_DATA } from "../../src/wire/frame.ts";
 import type { ControlMessage } from "../../src/wire/messages.ts";
 import { type FrameHandler, FrameParser } from "../../src/wire/parser.ts";
 import { test } from "../harness.ts";
-import { allocationsOf, type AnyFrame, anyFrame, concat, encodeFrame, record } from "./support.ts";
+import { type AnyFrame, concat, record } from "./recording.ts";
+import { allocationsOf, anyFrame, encodeFrame } from "./support.ts";
 import { FRAME_VECTORS, fromHex, toHex } from "./vectors.ts";
 
 const HEARTBEAT: ControlMessage = { type: "heartbeat", timestamp: 1n };

@@ -24,8 +24,7 @@ import {
   REGISTER_STATUSES,
   STREAM_STATUSES,
 } from "../../src/wire/messages.ts";
-import { FrameParser } from "../../src/wire/parser.ts";
-import type { OtherFrame } from "./vectors.ts";
+import type { AnyFrame } from "./recording.ts";
 
 /** Asserts that `run` throws a ProtocolError, and returns its rule. */
 export function ruleOf(run: () => unknown): string {
@@ -36,17 +35,6 @@ export function ruleOf(run: () => unknown): string {
     return /^[a-z0-9]+(_[a-z0-9]+)*$/.test(rule);
   });
   return rule!;
-}
-
-/** Puts arrays of bytes one behind the other. */
-export function concat(...parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 /**
@@ -152,9 +140,6 @@ export const anyMessage: fc.Arbitrary<ControlMessage> = fc.oneof(
   fc.record({ type: type("direct_wanted"), count: u32 }),
 ).map((message) => structuredClone<ControlMessage>(message)); // Some records come without a prototype.
 
-/** Any frame: a control message, or one of the others. */
-export type AnyFrame = { readonly type: "control"; readonly message: ControlMessage } | OtherFrame;
-
 const streamId = fc.integer({ min: 1, max: 0xffff_ffff });
 
 /** Random frames. */
@@ -193,39 +178,4 @@ export function encodeFrame(frame: AnyFrame): Uint8Array {
     case "go_away":
       return encodeGoAway(frame.code);
   }
-}
-
-/** A parser and what it found; pieces of a payload are put together. */
-export interface Recording {
-  readonly parser: FrameParser;
-  /** Whole frames in order; a data frame stands here from its header on. */
-  readonly frames: AnyFrame[];
-  /** Whether the payload of the last data frame is all there. */
-  complete(): boolean;
-}
-
-/** Makes a parser whose frames are written down; open to every frame type unless told otherwise. */
-export function record(options: { authenticated?: boolean; extensions?: boolean } = {}): Recording {
-  const frames: AnyFrame[] = [];
-  let missing = 0;
-  const parser = new FrameParser({
-    control: (message) => void frames.push({ type: "control", message }),
-    dataHeader: ({ streamId, end, payloadBytes }) => {
-      assert.equal(missing, 0, "A frame begins before the last one is complete");
-      missing = payloadBytes;
-      frames.push({ type: "data", streamId, end, payload: new Uint8Array(0) });
-    },
-    data: (piece, last) => {
-      const frame = frames.pop();
-      assert(frame?.type === "data" && piece.length > 0);
-      missing -= piece.length;
-      assert.equal(last, missing === 0);
-      frames.push({ ...frame, payload: concat(frame.payload, piece) });
-    },
-    windowUpdate: (streamId, increment) => void frames.push({ type: "window_update", streamId, increment }),
-    goAway: (code) => void frames.push({ type: "go_away", code }),
-  });
-  parser.authenticated = options.authenticated ?? true;
-  parser.extensions = options.extensions ?? true;
-  return { parser, frames, complete: () => missing === 0 };
 }

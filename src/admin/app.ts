@@ -9,11 +9,14 @@
  * | `/metrics` | bearer of the token | Prometheus' text format |
  * | `POST /api/v1/reload` | bearer of the token | reads the configuration again: what has changed, or 422 and why not |
  *
- * A request is checked in this order: the `Host` field, its site, its method on the open pages, the token, the path.
+ * A request is checked in this order: the `Host` field, its site, the token, its method, how many there were lately, the path. No
+ * body is ever read.
  *
  * @module
  */
 import { type Context, Hono, type Next } from "hono";
+import { systemClock } from "../clock.ts";
+import { TokenBucket } from "../mux/token_bucket.ts";
 import type { SocketAddress } from "../runtime/types.ts";
 import { createBearerCheck } from "./auth.ts";
 import { createHostCheck, isCrossSite } from "./hosts.ts";
@@ -23,6 +26,12 @@ import type { AdminTarget } from "./target.ts";
 const OPEN_PATHS = new Set(["/healthz", "/readyz"]);
 /** The one path at which something is done. */
 const RELOAD_PATH = "/api/v1/reload";
+
+/**
+ * How often pages are made, for everybody together: some cost as much as thousands of frames, and whoever asks for them in a
+ * loop must not slow down what the program is there for.
+ */
+export const PAGES = { burst: 100, perSecond: 20 };
 
 const NO_TOKEN = "The admin endpoint has no token, so only /healthz and /readyz answer. " +
   "Set one in the configuration (admin.token) or in the environment (FERROTUNNEL_ADMIN_TOKEN) and restart";
@@ -46,6 +55,8 @@ export interface AdminAppOptions {
   readonly token: string | undefined;
   /** About the process. */
   readonly facts: ProcessFacts;
+  /** Milliseconds on a monotonic scale. @default the system's */
+  readonly now?: () => number;
   /** Hears of errors that were answered 500; for the log. */
   readonly onError: (error: Error) => void;
 }
@@ -80,6 +91,7 @@ export function createAdminApp(target: AdminTarget, options: AdminAppOptions): H
   app.use(securityHeaders, siteGuard(options.address), methodAndTokenGuard(options.token));
   app.get("/healthz", (context) => context.text("ok"));
   app.get("/readyz", (context) => target.ready() ? context.text("ready") : context.text("not ready", 503));
+  app.use(rateGuard(target, options.now ?? systemClock.now));
   app.get(
     "/api/v1/status",
     (context) => context.json({ role: target.role, ready: target.ready(), status: target.status() }),
@@ -102,6 +114,21 @@ export function createAdminApp(target: AdminTarget, options: AdminAppOptions): H
     return context.json({ error: "The request failed inside; the log says why" }, 500);
   });
   return app;
+}
+
+/** Those who ask too often are told so, which costs next to nothing. */
+function rateGuard(
+  { counters }: AdminTarget,
+  now: () => number,
+): (context: Context, next: Next) => Promise<Response | void> {
+  const bucket = new TokenBucket(PAGES, now);
+  return async (context, next) => {
+    if (bucket.take()) return await next();
+    counters.add("limits_hit", { label: "admin_requests" });
+    return context.json({ error: `More than ${PAGES.perSecond} requests a second` }, 429, {
+      "retry-after": "1",
+    });
+  };
 }
 
 async function securityHeaders(context: Context, next: Next): Promise<void> {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "../harness.ts";
+import { PAGES as RATE } from "../../src/admin/app.ts";
 import { ask, HOST, makeApp, makeTarget, TOKEN } from "./fixtures.ts";
 
 const PAGES = ["/api/v1/status", "/metrics"];
@@ -159,4 +160,66 @@ test("every answer carries the security headers", async () => {
     assert.equal(response.headers.get("cache-control"), "no-store", `${status}`);
     assert.match(response.headers.get("content-security-policy") ?? "", /default-src 'none'/, `${status}`);
   }
+});
+
+test("A10: as many pages are made as the rate permits and not one more; health is told all the same", async () => {
+  let ms = 0;
+  const target = makeTarget();
+  const app = makeApp(target, { now: () => ms });
+  const statusOf = async (path: string): Promise<number> => (await ask(app, path)).status;
+  for (let request = 0; request < RATE.burst; request++) {
+    assert.equal(await statusOf(PAGES[request % 2] ?? ""), 200, `request ${request}`);
+  }
+  const refused = await ask(app, "/metrics");
+  assert.equal(refused.status, 429);
+  assert.equal(refused.headers.get("retry-after"), "1");
+  assert.equal(target.counters.get("limits_hit", "admin_requests"), 1);
+  for (const open of ["/healthz", "/readyz"]) assert.equal(await statusOf(open), 200);
+  ms += 1000;
+  for (let request = 0; request < RATE.perSecond; request++) assert.equal(await statusOf("/metrics"), 200);
+  assert.equal(await statusOf("/metrics"), 429);
+});
+
+test("A10: whoever has no token uses up nobody's pages", async () => {
+  const app = makeApp(makeTarget(), { now: () => 0 });
+  for (let request = 0; request <= RATE.burst; request++) {
+    const response = await ask(app, "/metrics", { headers: { authorization: "Bearer wrong" } });
+    assert.equal(response.status, 401);
+  }
+  assert.equal((await ask(app, "/metrics")).status, 200);
+});
+
+test("A9: no body is read, however it is framed, and no spelling of a path leads past the token", async () => {
+  let reloads = 0;
+  const app = makeApp(makeTarget({
+    reload: () => Promise.resolve({ ok: true, changes: [{ type: "reload", text: `${++reloads}` }] }),
+  }));
+  let pulled = 0;
+  const endless = new ReadableStream({
+    pull: (controller) => {
+      pulled++;
+      controller.enqueue(new Uint8Array(65_536));
+    },
+  }, { highWaterMark: 0 });
+  const init = {
+    method: "POST",
+    body: endless,
+    duplex: "half",
+    headers: { host: HOST, authorization: `Bearer ${TOKEN}` },
+  };
+  const response = await app.request(`http://${HOST}/api/v1/reload`, init);
+  assert.deepEqual([response.status, reloads, pulled], [200, 1, 0]);
+  for (
+    const path of [
+      "/api/v1%2freload",
+      "//api/v1/reload",
+      "/api/v1/reload/",
+      "/api/v1/./reload",
+      "/API/v1/reload",
+    ]
+  ) {
+    const shut = await ask(app, path, { method: "POST", headers: { authorization: undefined } });
+    assert.equal(shut.status, 401, path);
+  }
+  assert.equal(reloads, 1);
 });

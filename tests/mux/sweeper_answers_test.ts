@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "../harness.ts";
-import { answer, type Bench, makeSweeper, OFFSETS, ROUND_MS, tick } from "./sweeper_bench.ts";
+import { answer, type Bench, makeSweeper, OFFSETS, ROUND_MS, tick } from "./_sweeper_stage.ts";
 
 for (const offset of OFFSETS) {
   test(`A peer that answers no heartbeat is dead 19 s after the next one, ${offset} ms after a round`, () => {

@@ -3,7 +3,7 @@ import { UNCONTROLLED_QUEUE_BYTES } from "../../src/mux/read_gate.ts";
 import { CONTROL_FRAME_TIMEOUT_MS, VERSION_1_STALL_MS } from "../../src/mux/sweeper.ts";
 import { test } from "../harness.ts";
 import { makeStream } from "./lone_stream.ts";
-import { type Bench, listen, makeSweeper, OFFSETS, ROUND_MS } from "./sweeper_bench.ts";
+import { type Bench, listen, makeSweeper, OFFSETS, ROUND_MS } from "./_sweeper_stage.ts";
 
 test("A handshake has its time and not a millisecond more", () => {
   const bench = makeSweeper({ handshakeTimeoutMs: 10_000 });

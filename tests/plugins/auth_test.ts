@@ -180,7 +180,9 @@ test("basicAuth() remembers no more than its bound", async () => {
   assert.equal(again(names[0]), undefined);
   await again(names.at(-1));
   assert.equal(again(names.at(-1)), undefined);
-  assert.ok(again(names[2]) instanceof Promise); // Used longest ago.
+  const forgotten = again(names[2]); // Used longest ago.
+  assert.ok(forgotten instanceof Promise);
+  await forgotten;
 });
 
 test("basicAuth() refuses options that cannot be", async () => {

@@ -160,7 +160,7 @@ for (const role of ["client", "server"] as const) {
 
   test(`Stopping the ${role} closes what has not ended when the time is over`, async () => {
     await using world = new World();
-    const limits = { drainTimeoutMs: 30_000 };
+    const limits = { drainTimeoutMs: 15_000 };
     const clock = new FakeClock();
     const { server, port } = await world.server({ limits }, role === "server" ? { clock } : {});
     const echo = await world.echo();
@@ -175,7 +175,7 @@ for (const role of ["client", "server"] as const) {
     let stopped = false;
     const stop = (role === "client" ? client : server).stop().then(() => stopped = true);
     await until(() => server.status().services.length === 0);
-    clock.advance(29_999);
+    clock.advance(14_999);
     assert.equal(await Promise.race([visitor.ended, Promise.resolve("open")]), "open");
     assert.equal(stopped, false);
     clock.advance(1);
@@ -187,7 +187,7 @@ for (const role of ["client", "server"] as const) {
 
 test("A server that is stopping registers nothing any more", async () => {
   await using world = new World();
-  const limits = { drainTimeoutMs: 30_000 };
+  const limits = { drainTimeoutMs: 15_000 };
   const clock = new FakeClock();
   const { server, port } = await world.server({ limits }, { clock });
   const puppet = await world.puppet(port);
@@ -201,14 +201,14 @@ test("A server that is stopping registers nothing any more", async () => {
   assert.notEqual(status, "success");
   assert.match(reason, /stopping/);
   assert.deepEqual(server.status().services, []);
-  clock.advance(30_000);
+  clock.advance(15_000);
   await stop;
 });
 
 test("A server that is stopping takes no client that was about to come in, and refuses none for good", async () => {
   await using world = new World();
   const clock = new FakeClock();
-  const { server, port, events } = await world.server({ limits: { drainTimeoutMs: 30_000 } }, { clock });
+  const { server, port, events } = await world.server({ limits: { drainTimeoutMs: 15_000 } }, { clock });
   const inside = await world.puppet(port);
   await inside.handshake({ token: TOKEN, tunnelId: "home" });
   const { publicUrl } = await inside.register("first", 0);
@@ -235,7 +235,7 @@ test("A server that is stopping takes no client that was about to come in, and r
   assert.deepEqual(server.status().clients.map(({ tunnelId }) => tunnelId), ["home"]);
   assert.equal(server.status().unauthenticated, 0);
   assert.deepEqual(events.of("client_refused"), []);
-  clock.advance(30_000);
+  clock.advance(15_000);
   await stop;
 });
 

@@ -31,7 +31,7 @@ const RELOAD_PATH = "/api/v1/reload";
  * How often pages are made, for everybody together: some cost as much as thousands of frames, and whoever asks for them in a
  * loop must not slow down what the program is there for.
  */
-export const PAGES = { burst: 100, perSecond: 20 };
+export const PAGES = { burst: 1_000, perSecond: 200 };
 
 const NO_TOKEN = "The admin endpoint has no token, so only /healthz and /readyz answer. " +
   "Set one in the configuration (admin.token) or in the environment (FERROTUNNEL_ADMIN_TOKEN) and restart";

@@ -82,6 +82,8 @@ export class Output {
       this.#queuedBytes = 0;
     }).finally(() => {
       this.#busy = false;
+      // What came since the queue was seen empty would else wait for the next line.
+      if (this.#queue.length > 0) return this.#pump();
       for (const resolve of this.#idle.splice(0)) resolve();
     });
   }

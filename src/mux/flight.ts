@@ -16,7 +16,7 @@
  */
 
 /** Least capacity: below it, a link would run dry between two turns of the event loop. */
-export const MIN_FLIGHT_BYTES = 128 * 1024;
+export const MIN_FLIGHT_BYTES = 256 * 1024;
 /** Most capacity: more than any link between two hosts needs, and than kernels buffer. */
 export const MAX_FLIGHT_BYTES = 64 * 1024 * 1024;
 /** A mark is sent for at least so much data, so that marks and their answers cost nothing beside it. */
@@ -28,13 +28,13 @@ const FRAMES = 4;
  * What may queue beside the distance: as long as a small frame may be delayed by bulk, if there are any; else as much as saves
  * marks.
  */
-const SLACK_MS = { shared: 0.5, bulkOnly: 10 };
+const SLACK_MS = { shared: 2, bulkOnly: 10 };
 /**
  * Small frames that tell, within so long, of streams that would notice the delay; a bulk stream has one now and then. Whoever waits
  * for each answer has one in a round trip, which the queue lengthens.
  */
 const SHARED_FRAMES = 4;
-const SHARED_WITHIN = { ms: 200, roundTrips: 8 };
+const SHARED_WITHIN = { ms: 100, roundTrips: 8 };
 /** For so long more of them are expected. */
 const SHARED_FOR = { ms: 1_000, roundTrips: 16 };
 /** The same as a share of the base, since long links vary more. */

@@ -12,15 +12,15 @@ class SimulatedLink {
   bytesPerMs: number;
   roundTripMs: number;
   now = 0;
-  /** How often a small frame goes beside the bulk. */
-  smallEveryMs = 1;
+  /** Small frames that go beside the bulk, for each mark. */
+  smallFrames = 4;
   /** When the queue is empty. */
   #freeAt = 0;
   #answers: { readonly stamp: bigint; readonly at: number }[] = [];
   #stamp = 0n;
   #bytes = 0;
   #lastDelayMs = 0;
-  #smallFrames = 0;
+  #sentFrames = 0;
 
   constructor(bytesPerMs: number, roundTripMs: number) {
     this.bytesPerMs = bytesPerMs;
@@ -41,10 +41,9 @@ class SimulatedLink {
       }
       const next = this.#answers.shift();
       assert.ok(next !== undefined, "Bulk is held back although no answer is under way");
-      const before = this.now;
-      this.now = Math.max(before, next.at);
-      this.#smallFrames += (this.now - before) / this.smallEveryMs;
-      assert.ok(flight.answered(next.stamp, this.now, Math.floor(this.#smallFrames)));
+      this.now = Math.max(this.now, next.at);
+      this.#sentFrames += this.smallFrames;
+      assert.ok(flight.answered(next.stamp, this.now, Math.floor(this.#sentFrames)));
     }
     const queueMs = delays.sort((a, b) => a - b)[Math.floor(delays.length * 0.98)] ?? 0;
     return { share: (this.#bytes - bytesBefore) / ((this.now - startsAt) * this.bytesPerMs), queueMs };
@@ -94,11 +93,11 @@ test("Flight does not take its own queue for distance, however long it sends", (
 
 test("Flight lets more queue while there is nothing that it could delay, and less as soon as there is", () => {
   const link = new SimulatedLink(125_000, 1);
-  link.smallEveryMs = Infinity;
+  link.smallFrames = 0;
   link.run(2_000);
   const alone = link.run(2_000).queueMs;
   assert.ok(alone > 5 && alone < 20, `a queue of ${alone} ms`);
-  link.smallEveryMs = 1;
+  link.smallFrames = 4;
   link.run(2_000);
   const { share, queueMs } = link.run(2_000);
   assert.ok(queueMs < 4, `a queue of ${queueMs} ms`);
@@ -108,16 +107,15 @@ test("Flight lets more queue while there is nothing that it could delay, and les
 test("Flight notices a stream that waits for each answer, however far it goes for it", () => {
   for (const roundTripMs of [1, 10, 40, 200]) {
     const link = new SimulatedLink(6_250, roundTripMs);
-    link.smallEveryMs = Infinity;
+    link.smallFrames = 0;
     link.run(40 * (roundTripMs + 5));
     const alone = link.run(100 * (roundTripMs + 5)).queueMs;
-    link.smallEveryMs = Math.max(roundTripMs, 1) + alone;
+    link.smallFrames = 1 / 16; // One in a round trip of bulk that uses up what it may.
     link.run(40 * (roundTripMs + 5));
     const { share, queueMs } = link.run(100 * (roundTripMs + 5));
-    // The least flight may take longer on a slow line than the slack.
-    const least = (MIN_FLIGHT_BYTES + SEND_BYTES) / link.bytesPerMs - roundTripMs;
+    const least = MIN_FLIGHT_BYTES / link.bytesPerMs - roundTripMs;
     assert.ok(
-      queueMs < Math.max(least + 1, alone - 4),
+      queueMs < Math.max(least + 1, alone - 5),
       `${roundTripMs} ms: a queue of ${queueMs} ms, ${alone} alone`,
     );
     assert.ok(share > 0.9, `${roundTripMs} ms: reached ${share} of the line`);

@@ -143,6 +143,8 @@ export class TlsDuplexConnection implements Connection {
     // By then TLS has taken what came before, and has told of a close_notify among it.
     if (this.#over) return;
     this.#endTimer ??= setTimeout(() => {
+      // What the handler has not asked for yet, and the end behind it, come first; then `#deliver` finishes.
+      if (this.#endSeen && !this.#endDelivered && !this.#closing) return;
       // A close that is still sending needs no end of the peer's, only a connection.
       if (this.#duplex.over || !(this.#endSeen || this.#closing)) {
         this.#finish(lostError(this.remote, undefined));
@@ -206,7 +208,9 @@ export class TlsDuplexConnection implements Connection {
     if (this.#endSeen && !this.#endDelivered) {
       this.#endDelivered = true;
       handler.end();
-      if (this.#finSent && this.#duplex.idle) this.#finish(undefined);
+      // The connection may be over by now, with or without our own end.
+      if (this.#duplex.over) this.#finish(lostError(this.remote, undefined));
+      else if (this.#finSent && this.#duplex.idle) this.#finish(undefined);
     }
     if (!this.#over) this.#duplex.hold(false);
   }

@@ -167,6 +167,37 @@ function endTests(name: string, transport: Transport): void {
         assertOrderly(atEarly);
         assertOrderly(atLate);
       }));
+
+    test(`${name}: after the ${first} ended its direction, what it has not asked for yet survives the peer's end`, () =>
+      withLink(transport, async (link) => {
+        const { atClient, atServer } = recordBoth(link);
+        const [early, late] = first === "client" ? [link.client, link.server] : [link.server, link.client];
+        const [atEarly, atLate] = first === "client" ? [atClient, atServer] : [atServer, atClient];
+        early.closeWrite();
+        await atLate.ended();
+        const canary = await Canary.open();
+        atEarly.wantsMore = false;
+        const bytes = pattern(30_000);
+        await atLate.send(late, bytes.subarray(0, 1));
+        await atEarly.when(() => atEarly.receivedBytes > 0);
+        // All of this then arrives at once.
+        await atLate.send(late, bytes.subarray(1));
+        late.closeWrite();
+        assert.equal(await atLate.closed(), undefined);
+        const resumeLater = async (): Promise<void> => {
+          await canary.roundTrips(20);
+          early.resume();
+        };
+        let whole: Promise<void> = resumeLater();
+        atEarly.onEvent = (event) => {
+          if (event === "data") whole = whole.then(resumeLater);
+        };
+        assert.equal(await atEarly.closed(), undefined);
+        await whole;
+        assert.ok(sameBytes(atEarly.bytes(), bytes));
+        assertOrderly(atEarly);
+        await canary.close();
+      }));
   }
 
   test(`${name}: closeWrite() lets a pending write go out first`, () =>

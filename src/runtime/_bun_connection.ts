@@ -113,15 +113,18 @@ export class BunConnection implements Connection {
   }
 
   close(): void {
-    if (this.#closedHere || this.#over) return;
+    if (this.#closedHere) return;
     this.#closedHere = true;
-    this.#socket?.end();
+    // Bun may have closed it while the handler wants no more: then nobody waits for what is held any more.
+    if (this.#over) this.#deliverSoon();
+    else this.#socket?.end();
   }
 
   reset(): void {
-    if (this.#closedHere || this.#over) return;
+    if (this.#closedHere) return;
     this.#closedHere = true;
-    this.#socket?.terminate();
+    if (this.#over) this.#deliverSoon();
+    else this.#socket?.terminate();
   }
 
   /** Bun has read. */

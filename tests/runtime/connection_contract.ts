@@ -200,6 +200,26 @@ function endTests(name: string, transport: Transport): void {
       }));
   }
 
+  for (const how of ["close", "reset"] as const) {
+    test(`${name}: ${how}() ends a connection whose end is not asked for any more`, () =>
+      withLink(transport, async (link) => {
+        const { atClient, atServer } = recordBoth(link);
+        const canary = await Canary.open();
+        atServer.wantsMore = false;
+        link.server.closeWrite();
+        await atClient.ended();
+        await atClient.send(link.client, pattern(1));
+        await atServer.when(() => atServer.receivedBytes > 0);
+        link.client.closeWrite();
+        await atClient.closed();
+        await canary.roundTrips(20);
+        link.server[how]();
+        assert.equal(await atServer.closed(), undefined);
+        assert.equal(atServer.count("close"), 1);
+        await canary.close();
+      }));
+  }
+
   test(`${name}: closeWrite() lets a pending write go out first`, () =>
     withLink(transport, async (link) => {
       const { atServer } = recordBoth(link);

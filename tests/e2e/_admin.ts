@@ -1,5 +1,5 @@
 /**
- * Asks a server how it is, over its admin endpoint.
+ * Asks a server or a client how it is, over its admin endpoint.
  *
  * @module
  */
@@ -17,7 +17,16 @@ interface Status {
   }[];
 }
 
-/** A server's admin endpoint. */
+/** What a client says about itself. */
+interface OwnStatus {
+  readonly connected: boolean;
+  readonly streams: number;
+  readonly bufferedBytes: number;
+  readonly connections: readonly { readonly connected: boolean }[];
+  readonly direct: { readonly visitors: number };
+}
+
+/** An admin endpoint. */
 export class Admin {
   /** Arguments with which a server has one. */
   static readonly args: readonly string[] = ["--admin-bind", "127.0.0.1:0"];
@@ -47,6 +56,11 @@ export class Admin {
 
   /** Its whole state. */
   async status(): Promise<Status> {
+    return JSON.parse(await this.#get("api/v1/status")).status;
+  }
+
+  /** The whole state of a client. */
+  async ownStatus(): Promise<OwnStatus> {
     return JSON.parse(await this.#get("api/v1/status")).status;
   }
 

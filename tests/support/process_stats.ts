@@ -13,6 +13,8 @@ export const noProcessStats: string | undefined = process.platform === "linux" ?
 export interface ProcessStats {
   /** Resident memory. */
   readonly residentBytes: number;
+  /** How often its main thread has waited for something so far. */
+  readonly waits: number;
   /** Open descriptors. */
   readonly descriptors: number;
 }
@@ -24,9 +26,10 @@ export interface ProcessStats {
  * @throws {Error} when it does not
  */
 export async function processStats({ pid }: ChildProgram): Promise<ProcessStats> {
-  const script = `awk '/^VmRSS:/ { print $2 }' /proc/${pid}/status && ls /proc/${pid}/fd | wc -l`;
+  const fields = "/^VmRSS:|^voluntary_ctxt_switches:/ { print $2 }";
+  const script = `awk '${fields}' /proc/${pid}/status && ls /proc/${pid}/fd | wc -l`;
   const { program, code } = await runProgram(["sh", "-c", script]);
-  const [kib = NaN, descriptors = NaN] = program.out.map(Number);
+  const [kib = NaN, waits = NaN, descriptors = NaN] = program.out.map(Number);
   if (code !== 0 || !(kib > 0)) throw new Error(`Cannot look at process ${pid}: ${program.output()}`);
-  return { residentBytes: kib * 1024, descriptors };
+  return { residentBytes: kib * 1024, waits, descriptors };
 }

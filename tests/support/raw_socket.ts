@@ -220,7 +220,8 @@ export interface ListenSocketsOptions {
 
 /** Listens on a free port of this machine. */
 export async function listenSockets(options: ListenSocketsOptions = {}): Promise<TestListener> {
-  const sockets: RawSocket[] = [];
+  /** Those that are not over: a listener may serve very many, one after the other. */
+  const sockets = new Set<RawSocket>();
   const waiting: RawSocket[] = [];
   let awaited: ((socket: RawSocket) => void) | undefined;
   const listener: Listener = await runtime.listen({
@@ -228,7 +229,8 @@ export async function listenSockets(options: ListenSocketsOptions = {}): Promise
     port: 0,
     onConnection: (connection) => {
       const socket = new RawSocket(connection, options.socket);
-      sockets.push(socket);
+      sockets.add(socket);
+      void socket.closed.then(() => sockets.delete(socket));
       if (options.onSocket !== undefined) return options.onSocket(socket);
       if (awaited === undefined) waiting.push(socket);
       else awaited(socket);
@@ -244,7 +246,7 @@ export async function listenSockets(options: ListenSocketsOptions = {}): Promise
     },
     close: async () => {
       await listener.close();
-      await Promise.all(sockets.map((socket) => socket.close()));
+      await Promise.all([...sockets].map((socket) => socket.close()));
     },
   };
 }

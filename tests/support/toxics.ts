@@ -151,9 +151,10 @@ export class ToxicLine implements AsyncDisposable {
     for (const [socket, other] of [[near, far], [far, near]] as const) {
       this.#sockets.add(socket);
       socket.on("error", () => {});
-      socket.on("close", () => {
+      socket.on("close", (broken) => {
         this.#sockets.delete(socket);
-        other.destroy();
+        // After a clean end there may still be bytes under way to the other one, with the end behind them.
+        if (broken) other.destroy();
       });
       new Line(socket, other, this.toxics);
     }

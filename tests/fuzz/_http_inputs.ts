@@ -29,8 +29,8 @@ const REQUESTS = [
   request("POST /t HTTP/1.0", ["Expect: 100-Continue", "Content-Length: 9007199254740991"]),
   request("GET /f HTTP/1.1", ["Connection: close", "Connection: x-y", "x-y: 1", "TE: trailers"]),
 ];
-/** At the limits of length and of number, and one over. */
-const LARGE_REQUESTS = [
+/** At the limits of length and of number, and one over; and methods that are refused. */
+const RARE_REQUESTS = [
   ...[98, 99, 100].map((count) => request("GET /n HTTP/1.1", Array.from({ length: count }, () => "a: b"))),
   ...[8191, 8192].map((size) => request(`GET /${"t".repeat(size)} HTTP/1.1`)),
   ...[32, 33].map((size) => request(`${"M".repeat(size)} / HTTP/1.1`)),
@@ -40,6 +40,9 @@ const LARGE_REQUESTS = [
   request("GET / HTTP/1.1", [`Host: ${[LABEL, LABEL, LABEL, LABEL.slice(1)].join(".")}`]),
   request("GET / HTTP/1.1", [`Cookie: ${"c".repeat(2_100)}`]),
   "t".repeat(33_000),
+  request("CONNECT a.test:443 HTTP/1.1"),
+  "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+  request("TRACE /t HTTP/1.1", ["Content-Length: 1"]),
 ];
 const FIELD_WORDS = [
   "Upgrade: websocket\r\n",
@@ -71,9 +74,11 @@ const FIELD_WORDS = [
 /** Heads of requests, some with what follows. */
 export const REQUEST_MATERIAL: Material = {
   inputs: [...CORPUS, ...REQUESTS].map(latin1),
-  large: LARGE_REQUESTS.map(latin1),
+  rare: RARE_REQUESTS.map(latin1),
   words: [...PARTS, ...FIELD_WORDS].map(latin1),
 };
+
+const INTERIM = "HTTP/1.1 100 Continue\r\n\r\n";
 
 /** Heads of responses. */
 export const RESPONSE_MATERIAL: Material = {
@@ -83,13 +88,16 @@ export const RESPONSE_MATERIAL: Material = {
     "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n",
     "HTTP/1.1 204 No Content\r\nX-A:b\r\n\r\n",
     'HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\nETag: "a"\r\n\r\n',
-    "HTTP/1.1 100 Continue\r\n\r\n",
+    `${INTERIM}HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n`,
     "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n",
     "HTTP/1.1 599\r\nServer: \xe4\r\n\r\n",
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
     "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
   ].map(latin1),
-  large: [100, 101].map((count) => latin1(`HTTP/1.1 200 OK\r\n${"a: b\r\n".repeat(count)}\r\n`)),
+  rare: [
+    ...[100, 101].map((count) => `HTTP/1.1 200 OK\r\n${"a: b\r\n".repeat(count)}\r\n`),
+    ...[8, 9].map((count) => `${INTERIM.repeat(count)}HTTP/1.1 204 No Content\r\n\r\n`),
+  ].map(latin1),
   words: [...PARTS, "HTTP/1.1 ", "100 ", "101 ", "204 ", "200 OK", ...FIELD_WORDS].map(latin1),
 };
 
@@ -104,7 +112,7 @@ export const CHUNKED_MATERIAL: Material = {
     "A\r\n0\r\n\r\n01234\r\n0\r\nA: b\r\n\r\nNEXT",
     "001;n=v\r\nx\r\n0\r\nTrailer: a\r\nX-S: \t v \r\nx: \xff\r\n\r\n",
   ].map(latin1),
-  large: [
+  rare: [
     `1;${"e".repeat(16_383)}\r\nx\r\n0\r\n\r\n`,
     `1;${"e".repeat(16_384)}\r\nx\r\n0\r\n\r\n`,
     ...[32, 33].map((count) => `0\r\n${"a: b\r\n".repeat(count)}\r\n`),

@@ -10,8 +10,8 @@ import type { Dice } from "./_dice.ts";
 export interface Material {
   /** Inputs to begin with. */
   readonly inputs: readonly Uint8Array[];
-  /** Inputs that take long, such as those around a limit; seldom begun with. @default none */
-  readonly large?: readonly Uint8Array[];
+  /** Inputs that take long, such as those around a limit, or are refused as they are; seldom begun with. @default none */
+  readonly rare?: readonly Uint8Array[];
   /** What is put in here and there. */
   readonly words: readonly Uint8Array[];
 }
@@ -22,7 +22,7 @@ export const ROOM_BYTES = 256 * 1024;
 const EDGES = Uint8Array.of(0, 1, 2, 127, 128, 249, 250, 251, 252, 253, 254, 255);
 /** Lengths at which something may change: of texts, labels, buffers and varints. */
 const LENGTHS = [31, 32, 33, 63, 64, 65, 127, 128, 250, 251, 252, 253, 254, 255, 256, 257];
-const LARGE_ONCE_IN = 512;
+const RARE_ONCE_IN = 1024;
 const WIDE_ONCE_IN = 64;
 
 /** One input after the other, in the same buffer. */
@@ -50,8 +50,8 @@ export class Mutator {
 
   /** Puts another input behind. @returns it */
   append(dice: Dice): Uint8Array {
-    const { inputs, large = [] } = this.#material;
-    const input = dice.pick(large.length > 0 && dice.once(LARGE_ONCE_IN) ? large : inputs);
+    const { inputs, rare = [] } = this.#material;
+    const input = dice.pick(rare.length > 0 && dice.once(RARE_ONCE_IN) ? rare : inputs);
     this.#insert(this.#length, input, 0, input.length);
     return input;
   }

@@ -26,6 +26,8 @@ const REASONS: readonly CloseReason[] = [
 ];
 /** Shorter and longer than each deadline. */
 const WAITS_MS = [1, 100, 900, 4_000, 9_999, 20_001, 60_000, 400_000];
+/** Around what is allowed at once. */
+const FLOODS = [50, 300, 1_100];
 const STREAM_ID_OFFSET = 5;
 
 const frames = new Mutator(FRAME_MATERIAL);
@@ -76,6 +78,7 @@ class Conversation {
       case 0:
         return this.#peer.say(this.#changedFrame());
       case 1:
+        if (dice.once(8)) return this.#happenRarely();
         this.#peer.clock.advance(dice.pick(WAITS_MS));
         return this.#peer.settle();
       case 2:
@@ -86,6 +89,29 @@ class Conversation {
         return this.#peer.settle();
       default:
         return this.#peer.say(...Array.from({ length: 1 + dice.roll(4) }, () => this.#plausibleFrame()));
+    }
+  }
+
+  #happenRarely(): Promise<void> {
+    const dice = this.#dice;
+    const { session, link, say, settle } = this.#peer;
+    switch (dice.roll(6)) {
+      case 0:
+        link.ends[1].closeWrite();
+        return settle();
+      case 1:
+        link.ends[1].reset();
+        return settle();
+      case 2:
+        void session.drain("shutting_down"); // Resolves at the latest when the session ends.
+        return settle();
+      case 3:
+        void session.probe(dice.pick(WAITS_MS));
+        return settle();
+      default: {
+        const frame = this.#plausibleFrame();
+        return say(...Array.from({ length: dice.pick(FLOODS) }, () => frame));
+      }
     }
   }
 

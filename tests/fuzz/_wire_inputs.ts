@@ -106,13 +106,13 @@ function u32(value: number): number[] {
 /** Bodies of control frames. */
 export const CONTROL_MATERIAL: Material = {
   inputs: VECTORS.map((frame) => frame.subarray(CONTROL_HEADER_BYTES)),
-  large: [0, 1].flatMap((over) => messagesAtLimits(over).map(slowEncode)),
+  rare: [0, 1].flatMap((over) => messagesAtLimits(over).map(slowEncode)),
   words: [...TEXTS, ...NO_TEXTS, ...VARINTS],
 };
 
 /** Whole frames. */
 export const FRAME_MATERIAL: Material = {
   inputs: [...FRAME_VECTORS.map(({ hex }) => fromHex(hex)), ...VECTORS],
-  large: messagesAtLimits(0).map(encodeControl),
+  rare: messagesAtLimits(0).map(encodeControl),
   words: [...FRAME_STARTS, ...CREDITS, ...TEXTS, ...NO_TEXTS, ...VARINTS],
 };

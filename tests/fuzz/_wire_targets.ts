@@ -4,35 +4,19 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { ProtocolError } from "../../src/errors.ts";
 import { type Capabilities, formatCapabilities, parseCapabilities } from "../../src/wire/capabilities.ts";
 import { decodeControl, encodeControl } from "../../src/wire/control.ts";
-import {
-  type DataHeader,
-  encodeGoAway,
-  type GoAwayCode,
-  WINDOW_UPDATE_BYTES,
-  writeDataHeader,
-  writeU32,
-  writeWindowUpdate,
-} from "../../src/wire/frame.ts";
-import { DATA_HEADER_BYTES } from "../../src/wire/limits.ts";
+import { writeU32 } from "../../src/wire/frame.ts";
 import type { ControlMessage } from "../../src/wire/messages.ts";
-import { type FrameHandler, FrameParser } from "../../src/wire/parser.ts";
 import { slowDecode } from "../wire/slow_codec.ts";
 import { record } from "../wire/recording.ts";
 import type { Dice } from "./_dice.ts";
-import { type Material, Mutator, ROOM_BYTES } from "./_mutator.ts";
+import { type Gate, Reading, ruleOf } from "./_frame_reading.ts";
+import { type Material, Mutator } from "./_mutator.ts";
 import { agree, Cuts, type FuzzTarget, latin1, sameBytes } from "./_target.ts";
 import { CONTROL_HEADER_BYTES, CONTROL_MATERIAL, FRAME_MATERIAL } from "./_wire_inputs.ts";
 
 const LENGTH_BYTES = 4;
-
-/** The rule that a peer has broken; anything else that is thrown is a finding. */
-function ruleOf(error: unknown): string {
-  if (error instanceof ProtocolError) return error.rule;
-  throw error;
-}
 
 /** The slow codec refuses by any error. */
 function slowOutcome(body: Uint8Array): ControlMessage | undefined {
@@ -64,90 +48,8 @@ function fuzzControl(dice: Dice, compare: boolean): boolean {
   return true;
 }
 
-/** What is agreed with the peer. */
-interface Gate {
-  authenticated: boolean;
-  extensions: boolean;
-}
-
-/** How one parser reads the input: what it tells is counted, and written as frames again. */
-class Reading implements FrameHandler {
-  /** What was told, as frames. */
-  readonly echo: Uint8Array = new Uint8Array(ROOM_BYTES);
-  echoBytes = 0;
-  frames = 0;
-  payloadBytes = 0;
-  rule: string | undefined;
-  /** Whether the input ends within a frame. */
-  unfinished = false;
-  readonly #echoes: boolean;
-
-  /** @param echoes Whether frames are written. */
-  constructor(echoes: boolean) {
-    this.#echoes = echoes;
-  }
-
-  /** Reads it in pieces. Each lies in the same memory, so that a parser that keeps a view of one is found out. */
-  run(input: Mutator, places: readonly number[], gate: Gate): void {
-    this.echoBytes = this.frames = this.payloadBytes = 0;
-    this.rule = undefined;
-    const parser = new FrameParser(this);
-    parser.authenticated = gate.authenticated;
-    parser.extensions = gate.extensions;
-    try {
-      let from = 0;
-      for (const to of places) {
-        parser.push(from === 0 ? input.bytes.subarray(0, to) : pieceOf(input.bytes, from, to));
-        from = to;
-      }
-    } catch (error) {
-      this.rule = ruleOf(error);
-    }
-    this.unfinished = parser.midControlFrame || parser.payloadLeft > 0;
-  }
-
-  control(message: ControlMessage): void {
-    this.frames++;
-    if (this.#echoes) this.#add(encodeControl(message));
-  }
-
-  dataHeader(header: DataHeader): void {
-    this.frames++;
-    if (!this.#echoes) return;
-    writeDataHeader(this.echo, this.echoBytes, header);
-    this.echoBytes += DATA_HEADER_BYTES;
-  }
-
-  data(piece: Uint8Array): void {
-    this.payloadBytes += piece.length;
-    if (this.#echoes) this.#add(piece);
-  }
-
-  windowUpdate(streamId: number, increment: number): void {
-    this.frames++;
-    if (!this.#echoes) return;
-    writeWindowUpdate(this.echo, this.echoBytes, { streamId, increment });
-    this.echoBytes += WINDOW_UPDATE_BYTES;
-  }
-
-  goAway(code: GoAwayCode): void {
-    this.frames++;
-    if (this.#echoes) this.#add(encodeGoAway(code));
-  }
-
-  #add(bytes: Uint8Array): void {
-    // Most are short, and to call for those costs more than to copy them.
-    for (let at = 0; at < bytes.length; at++) this.echo[this.echoBytes + at] = bytes[at]!;
-    this.echoBytes += bytes.length;
-  }
-}
-
-const pieces = new Uint8Array(ROOM_BYTES);
-
-function pieceOf(bytes: Uint8Array, from: number, to: number): Uint8Array {
-  for (let at = from; at < to; at++) pieces[at - from] = bytes[at]!;
-  return pieces.subarray(0, to - from);
-}
+/** One in so many inputs that were read in pieces is read whole too. */
+const WHOLE_ONCE_IN = 4;
 
 const frames = new Mutator(FRAME_MATERIAL);
 const cuts = new Cuts();
@@ -155,11 +57,11 @@ const gate: Gate = { authenticated: true, extensions: true };
 const whole = new Reading(false);
 const inPieces = new Reading(true);
 
-/** One frame that is changed, half of the time with a length that is right again, and up to two in front of it. */
+/** One frame that is changed, half of the time with a length that is right again, and maybe one in front of it. */
 function drawFrames(dice: Dice): void {
   frames.begin(dice);
   let start = 0;
-  for (let more = dice.roll(3); more > 0; more--) {
+  if (dice.once(2)) {
     start = frames.length;
     frames.append(dice);
   }
@@ -168,7 +70,7 @@ function drawFrames(dice: Dice): void {
   if (length > LENGTH_BYTES && dice.once(2)) writeU32(frames.bytes, start, length - LENGTH_BYTES);
 }
 
-/** What is read in pieces, of which there may be one, is told as it was there; what is read whole, as often. */
+/** What is read in pieces, of which there may be one, is told as it was there; what is read whole too, just as often. */
 function fuzzParser(dice: Dice, compare: boolean): boolean {
   drawFrames(dice);
   gate.authenticated = !dice.once(16);
@@ -179,7 +81,7 @@ function fuzzParser(dice: Dice, compare: boolean): boolean {
   const same = echoBytes <= frames.length && sameBytes(echo, frames.bytes, { length: echoBytes });
   if (!same) assert.fail("What was told, as frames, is not what was there");
   if (rule === undefined && !unfinished) agree(echoBytes, frames.length, "nothing is left out");
-  if (places.length > 1) {
+  if (places.length > 1 && dice.once(WHOLE_ONCE_IN)) {
     whole.run(frames, [frames.length], gate);
     agree(rule, whole.rule, "the rule");
     agree(inPieces.frames, whole.frames, "the number of frames");

@@ -98,8 +98,8 @@ test("Dice give the same numbers for the same run, others for others, and all of
 
 test("Mutator begins with each input, keeps what stands in front, and stays within its room", () => {
   const inputs = [Uint8Array.of(1, 2, 3), new Uint8Array(0)];
-  const large = [new Uint8Array(ROOM_BYTES).fill(9)];
-  const mutator = new Mutator({ inputs, large, words: [Uint8Array.of(7, 7)] });
+  const rare = [new Uint8Array(ROOM_BYTES).fill(9)];
+  const mutator = new Mutator({ inputs, rare, words: [Uint8Array.of(7, 7)] });
   const dice = new Dice();
   const begun = new Set<number>();
   for (let run = 0; run < 20_000; run++) {

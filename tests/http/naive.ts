@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isIPv6 } from "node:net";
 
 /** What the naive reader knows of a request. */
 export interface NaiveRequest {
@@ -109,9 +110,9 @@ function naiveHost(text: string): string | undefined {
   return isAddress ? name : undefined;
 }
 
-/** As browsers read it. */
+/** Spelt as browsers spell it, which on their own may take more for an address than is one. */
 function naiveIpv6(host: string): string | undefined {
-  return URL.canParse(`http://${host}/`) ? new URL(`http://${host}/`).hostname : undefined;
+  return isIPv6(host.slice(1, -1)) ? new URL(`http://${host}/`).hostname : undefined;
 }
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";

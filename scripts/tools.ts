@@ -136,10 +136,10 @@ export async function run(command: readonly string[], options: RunOptions = {}):
   const timer = setTimeout(() => {
     late = `${program} was killed after ${deadlineMs} ms`;
     child.kill("SIGKILL");
-    // What the program itself started may live on and hold the pipes; nobody waits for that.
+    // What the program itself started may live on and hold the pipes; nobody waits for that. But the program is waited for.
     child.stdout.destroy();
     child.stderr.destroy();
-    resolve(-1);
+    child.on("exit", () => resolve(-1));
   }, deadlineMs);
   child.on("error", (error) => {
     hear(error.message);

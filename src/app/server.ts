@@ -9,8 +9,7 @@ import { VisitorPlaces } from "../ingress/visitor_places.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { type Logger, loggerOrDefault } from "../log.ts";
 import { Counters } from "../observe/counters.ts";
-import { closePlugins, createPlugins } from "../plugins/create_plugins.ts";
-import { PluginRegistry } from "../plugins/registry.ts";
+import { PluginKeeper } from "../plugins/plugin_keeper.ts";
 import { runtime as currentRuntime } from "../runtime/mod.ts";
 import type { Runtime, SocketAddress } from "../runtime/types.ts";
 import type { ServerEvent } from "../tunnel/events.ts";
@@ -68,13 +67,15 @@ export interface RunningServer {
    */
   setTls(files: TlsFiles): void;
   /**
-   * Takes other tokens, keys, allowed ports, public host and limits while it runs, in place of those it has. Clients whose
-   * token or key is gone, or permits less than they have, are told so and disconnected; everybody else notices nothing.
-   * Limits of HTTP, `processBufferBytes` and `reclaimGraceMs` stay as they are; those of sessions count for new ones.
+   * Takes other tokens, keys, allowed ports, public host, HTTP options and limits while it runs, in place of those it has.
+   * Clients that have what is not permitted any more are told so and disconnected; everybody else notices nothing. Without
+   * `http` the HTTP options stay. Ports and certificates, `processBufferBytes` and `reclaimGraceMs` stay in any case; limits of
+   * sessions count for new ones, HTTP options and limits for requests that begin from then on.
    *
-   * @throws {TypeError} for tokens and keys that cannot be used; then nothing has changed
+   * @throws {TypeError} for tokens, keys and HTTP options that cannot be used; then nothing has changed
+   * @throws {TunnelError} `CONFIG` for a plugin that cannot be made; then nothing has changed
    */
-  reload(changes: ServerChanges): void;
+  reload(changes: ServerChanges): Promise<void>;
   /** Whether clients are taken. */
   readonly ready: boolean;
   /** Counts of what happened. */
@@ -147,20 +148,14 @@ export async function startServer(
   }
 }
 
-/** The server's plugins; undefined when it has none. */
+/** The server's plugins; undefined when it has no HTTP ports. */
 async function startPlugins(
   { http, limits }: ServerOptions,
   dependencies: { readonly clock: Clock; readonly logger: Logger; readonly counters: Counters },
-): Promise<PluginRegistry | undefined> {
+): Promise<PluginKeeper | undefined> {
   if (http === undefined) return undefined;
-  const { plugins = {}, use = [], services = {} } = http;
-  const made = await createPlugins(plugins, dependencies);
-  const { pluginTimeoutMs: timeoutMs } = { ...DEFAULT_SERVER_LIMITS, ...limits };
-  try {
-    const registry = new PluginRegistry(made, { ...dependencies, timeoutMs, use, services });
-    return made.size === 0 ? undefined : registry;
-  } catch (error) {
-    await closePlugins(made.values(), dependencies);
-    throw error;
-  }
+  const keeper = new PluginKeeper(dependencies);
+  const { pluginTimeoutMs } = { ...DEFAULT_SERVER_LIMITS, ...limits };
+  (await keeper.prepare(http, pluginTimeoutMs)).take();
+  return keeper;
 }

@@ -76,7 +76,10 @@ async function runServer(context: CliContext, flags: ReadonlyMap<string, string 
     const next = await loadFrom(context, "server", flags);
     const wanted = { loaded: next, resolved: await resolve(next) };
     const changes = changesSince(started, current, wanted, diffServer);
-    if (server !== undefined) takeChanges(server, wanted.resolved.options, changes);
+    if (server !== undefined) {
+      const [options, before] = [wanted.resolved.options, current.resolved.options];
+      await takeChanges(server, { options, before, changes });
+    }
     await tlsFiles?.now();
     current = wanted;
     return changes;
@@ -88,16 +91,36 @@ async function runServer(context: CliContext, flags: ReadonlyMap<string, string 
   }
 }
 
-/** What can be refused comes first, so that a mistake changes nothing. */
-function takeChanges(server: RunningServer, options: ServerOptions, changes: readonly ConfigChange[]): void {
-  const certificates = changes.filter(({ type }) => type === "certificates_changed");
-  const { tls, http } = options;
-  for (const change of certificates) {
-    if (change.type !== "certificates_changed") continue;
-    if (change.of === "visitors") server.setCertificates(http?.https?.certificates ?? []);
-    else if (tls !== undefined) server.setTls(tls);
+/** Takes everything, or nothing: certificates are put back when the rest is refused. */
+async function takeChanges(
+  server: RunningServer,
+  { options, before, changes }: {
+    readonly options: ServerOptions;
+    readonly before: ServerOptions;
+    readonly changes: readonly ConfigChange[];
+  },
+): Promise<void> {
+  const taken: ("clients" | "visitors")[] = [];
+  try {
+    for (const change of changes) {
+      if (change.type !== "certificates_changed") continue;
+      takeCertificates(server, change.of, options);
+      taken.push(change.of);
+    }
+    await server.reload(options);
+  } catch (error) {
+    for (const of of taken) takeCertificates(server, of, before);
+    throw error;
   }
-  server.reload(options);
+}
+
+function takeCertificates(
+  server: RunningServer,
+  of: "clients" | "visitors",
+  { tls, http }: ServerOptions,
+): void {
+  if (of === "visitors") server.setCertificates(http?.https?.certificates ?? []);
+  else if (tls !== undefined) server.setTls(tls);
 }
 
 /** Has the server take its TLS files anew when they change. Whoever gets it closes it. */

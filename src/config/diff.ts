@@ -3,9 +3,11 @@
  *
  * @module
  */
+import { isSame } from "../is_same.ts";
+import { isSameFactory } from "../plugins/create_plugins.ts";
+import type { PluginFactory } from "../plugins/types.ts";
 import { RESTART_LIMITS } from "../tunnel/live_limits.ts";
 import type { ClientOptions, ServerOptions } from "../tunnel/options.ts";
-import { isSame } from "../tunnel/service_changes.ts";
 import type { LoadedConfig } from "./load.ts";
 import type { ResolvedConfig } from "./resolve.ts";
 import type { Role } from "./schema.ts";
@@ -61,7 +63,9 @@ interface Named {
 export function diffServer(before: Configured<"server">, after: Configured<"server">): ConfigChange[] {
   const old = before.resolved.options;
   const now = after.resolved.options;
-  const rules = (["allowPorts", "publicHost"] as const).filter((name) => !isSame(old[name], now[name]));
+  const rules: string[] = (["allowPorts", "publicHost"] as const).filter((name) =>
+    !isSame(old[name], now[name])
+  );
   const live = new Set([
     "tokens",
     "keys",
@@ -78,8 +82,9 @@ export function diffServer(before: Configured<"server">, after: Configured<"serv
     (name) => RESTART_LIMITS.has(name),
   );
   const restarts = [...topLevel(before.loaded, after.loaded, live), ...restart];
-  const [oldHttp, newHttp] = [before, after].map(({ loaded }) => withoutCertificates(loaded.config.http));
-  if (!isSame(oldHttp, newHttp)) restarts.push("http");
+  const http = httpChanges(before, after);
+  rules.push(...http.rules);
+  restarts.push(...http.restart);
   return [
     ...namedChanges("token", old.tokens, now.tokens),
     ...namedChanges("key", old.keys ?? [], now.keys ?? []),
@@ -122,7 +127,7 @@ export function describeChange(change: ConfigChange): string {
     case "limits_changed":
       return `Limits changed: ${change.names.join(", ")}`;
     case "rules_changed":
-      return `Changed for registrations from now on: ${change.names.join(", ")}`;
+      return `Rules changed: ${change.names.join(", ")}`;
     case "certificates_changed":
       return `Certificates for ${change.of} changed`;
     case "needs_restart":
@@ -179,8 +184,64 @@ function topLevel(
   return [...names].filter((name) => !live.has(name) && !isSame(old.get(name), now.get(name)));
 }
 
-function withoutCertificates(http: LoadedConfig<"server">["config"]["http"]): unknown {
-  return http?.https === undefined ? http : { ...http, https: { ...http.https, certificates: [] } };
+/** Keys of HTTP whose values differ. Ports are bound at the start; certificates are told of by themselves. */
+function httpChanges(
+  before: Configured<"server">,
+  after: Configured<"server">,
+): { readonly rules: string[]; readonly restart: string[] } {
+  const [old, now] = [before, after].map(({ resolved, loaded }) => ({
+    ports: resolved.options.http,
+    keys: keysOf(loaded.config.http, "http"),
+    // What a file holds counts too, where it is named by a plugin.
+    plugins: resolved.options.http?.plugins,
+  }));
+  if (old === undefined || now === undefined) return { rules: [], restart: [] };
+  // Without a port there is nothing that could take rules.
+  if (old.ports === undefined || now.ports === undefined) {
+    return { rules: [], restart: old.ports === now.ports ? [] : ["http"] };
+  }
+  const changed = new Set(
+    [...new Set([...old.keys.keys(), ...now.keys.keys()])].filter((name) =>
+      !isSame(old.keys.get(name), now.keys.get(name))
+    ),
+  );
+  if (!samePlugins(old.plugins, now.plugins)) changed.add("http.plugins");
+  const names = [...changed];
+  // A port that is not there yet, or not for long, takes no rules.
+  const lacksHttps = (old.ports.https === undefined) !== (now.ports.https === undefined);
+  const isPort = (name: string): boolean =>
+    name === "http.bind" || name === "http.https.bind" || (lacksHttps && name.startsWith("http.https."));
+  return {
+    rules: names.filter((name) => !isPort(name)),
+    restart: portNames(names.filter(isPort), lacksHttps),
+  };
+}
+
+function portNames(names: readonly string[], lacksHttps: boolean): string[] {
+  if (!lacksHttps) return [...names];
+  return [...names.filter((name) => name === "http.bind"), "http.https"];
+}
+
+/** The values of a mapping by their keys, those of HTTPS one by one and without its certificates. */
+function keysOf(mapping: object | undefined, prefix: string): Map<string, unknown> {
+  const keys = new Map<string, unknown>();
+  for (const [name, value] of Object.entries(mapping ?? {})) {
+    if (name === "https" && typeof value === "object") {
+      for (const entry of keysOf(value, `${prefix}.https`)) keys.set(...entry);
+    } else if (name !== "certificates" && value !== undefined) keys.set(`${prefix}.${name}`, value);
+  }
+  return keys;
+}
+
+function samePlugins(
+  old: Readonly<Record<string, PluginFactory>> = {},
+  now: Readonly<Record<string, PluginFactory>> = {},
+): boolean {
+  const names = [...new Set([...Object.keys(old), ...Object.keys(now)])];
+  return names.every((name) => {
+    const [before, after] = [old[name], now[name]];
+    return before !== undefined && after !== undefined && isSameFactory(before, after);
+  });
 }
 
 function filesOf(tls: ClientOptions["tls"]): unknown {

@@ -13,6 +13,13 @@ import type { Counters } from "../observe/counters.ts";
 import { type CheckedAnswer, checkRequestVerdict, checkResponseVerdict, Snapshot } from "./_verdict.ts";
 import type { BodyTransform, Plugin, PluginRequest, PluginResponse, RequestOutcome } from "./types.ts";
 
+/** How many requests are on their way through chains. */
+export interface RunCount {
+  running: number;
+  /** Called whenever none is any more. */
+  onNone: () => void;
+}
+
 /** What chains share. */
 export interface PluginChainOptions {
   /** How long a hook may take. */
@@ -21,6 +28,8 @@ export interface PluginChainOptions {
   readonly clock: Clock;
   /** Told of failures. */
   readonly logger: Logger;
+  /** Told of runs that begin and end. @default nobody is */
+  readonly uses?: RunCount;
   /** Counts `plugin_failures` and `plugin_answers`, by the plugin's name. */
   readonly counters: Counters;
 }
@@ -79,6 +88,7 @@ export class PluginChain {
 
   /** Begins with a request. Nothing is called before {@linkcode PluginRun.request}. */
   begin(request: PluginRequest): PluginRun {
+    if (this.#options.uses !== undefined) this.#options.uses.running++;
     return new PluginRun(this.plugins, request, this.#options);
   }
 }
@@ -146,6 +156,8 @@ export class PluginRun {
         this.#failed(plugin, "onEnd", error);
       }
     }
+    const { uses } = this.#options;
+    if (uses !== undefined && --uses.running === 0) uses.onNone();
   }
 
   async #requestLater(

@@ -4,6 +4,7 @@
  * @module
  */
 import { describeError, TunnelError } from "../errors.ts";
+import { isSame } from "../is_same.ts";
 import { basicAuth, type BasicAuthOptions } from "./basic.ts";
 import { circuitBreaker, type CircuitBreakerOptions } from "./breaker.ts";
 import { headers, type HeadersOptions } from "./headers.ts";
@@ -42,6 +43,21 @@ export type PluginSpec =
  * @throws {TypeError | RangeError} when that cannot be
  */
 export function pluginFactory(spec: PluginSpec): PluginFactory {
+  const factory = factoryOf(spec);
+  SPECS.set(factory, spec);
+  return factory;
+}
+
+/** Whether two factories make the same plugin: they are one, or {@linkcode pluginFactory} has made both from the same. */
+export function isSameFactory(one: PluginFactory, other: PluginFactory): boolean {
+  const spec = SPECS.get(one);
+  return one === other || (spec !== undefined && isSame(spec, SPECS.get(other)));
+}
+
+/** Beside the factories, not in them: specifications hold secrets. */
+const SPECS = new WeakMap<PluginFactory, PluginSpec>();
+
+function factoryOf(spec: PluginSpec): PluginFactory {
   switch (spec.type) {
     case "token":
       return tokenAuth(spec);

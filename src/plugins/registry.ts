@@ -4,7 +4,7 @@
  * @module
  */
 import { hostKeys, parseHostPattern } from "../http/host.ts";
-import { PluginChain, type PluginChainOptions } from "./chain.ts";
+import { PluginChain, type PluginChainOptions, type RunCount } from "./chain.ts";
 import { closePlugins } from "./create_plugins.ts";
 import type { Plugin } from "./types.ts";
 
@@ -65,6 +65,7 @@ export class PluginRegistry {
   readonly #options: PluginRegistryOptions;
   readonly #byName = new Map<string, readonly string[]>();
   readonly #usesHosts: boolean;
+  readonly #uses: RunCount = { running: 0, onNone: () => {} };
   readonly #chains = new Map<string, PluginChain | undefined>();
 
   /**
@@ -74,7 +75,7 @@ export class PluginRegistry {
    */
   constructor(plugins: ReadonlyMap<string, Plugin>, options: PluginRegistryOptions) {
     this.#plugins = plugins;
-    this.#options = options;
+    this.#options = { ...options, uses: this.#uses };
     for (const [name, { use = [] }] of Object.entries(options.services ?? {})) {
       this.#add(name, use);
       // Requests come by the one spelling of their host: a guard that is named with another one must not be lost.
@@ -89,6 +90,16 @@ export class PluginRegistry {
   /** Names of the plugins, all of which services may ask for. */
   get names(): ReadonlySet<string> {
     return new Set(this.#plugins.keys());
+  }
+
+  /** Whether no request is on its way through the plugins. */
+  get idle(): boolean {
+    return this.#uses.running === 0;
+  }
+
+  /** Has somebody told whenever that is so again. */
+  onIdle(told: () => void): void {
+    this.#uses.onNone = told;
   }
 
   /** The names among `names` that no plugin has. */

@@ -4,7 +4,7 @@
  * @module
  */
 import type { SocketAddress } from "../runtime/types.ts";
-import type { HttpServerOptions, HttpServiceProtocol, HttpsOptions } from "./options.ts";
+import type { HttpServerOptions, HttpServiceProtocol, HttpsOptions, ServerLimits } from "./options.ts";
 import type { VisitorPort, VisitorTarget } from "./visitors.ts";
 
 /** Changes of the header fields of a message: first what is removed, then what is set. */
@@ -47,22 +47,52 @@ export interface HttpRoutes {
   route(host: string, target: string): HttpRouting;
 }
 
-/** Options of {@linkcode HttpIngress.bind}. */
-export interface HttpPortOptions {
-  readonly address: SocketAddress;
-  readonly routes: HttpRoutes;
+/** What a port is told that can change while it is bound. */
+export interface HttpPortRules {
   /** What the server is told about HTTP, for instance the trusted proxies. */
   readonly http: HttpServerOptions;
-  /** Speaks TLS with visitors. @default plain HTTP */
-  readonly https?: HttpsOptions;
   /** The public port of HTTPS to which every request is sent. @default none is */
   readonly redirectToPort?: number;
+}
+
+/** Options of {@linkcode HttpIngress.bind}. */
+export interface HttpPortOptions extends HttpPortRules {
+  readonly address: SocketAddress;
+  readonly routes: HttpRoutes;
+  /** Speaks TLS with visitors. @default plain HTTP */
+  readonly https?: HttpsOptions;
+}
+
+/** A bound port for visitors over HTTP. */
+export interface HttpVisitorPort extends VisitorPort {
+  /**
+   * Has requests that begin from now on see other rules, and the limits as they are at the moment. A request that is under way
+   * goes on with what it began with.
+   */
+  change(rules: HttpPortRules): void;
+}
+
+/** Plugins that are made, and not in use yet. */
+export interface PreparedPlugins {
+  /** Their names. */
+  readonly names: ReadonlySet<string>;
+  /** Puts them in place of those before. Those that are used no more are closed when their last request is over. */
+  take(): void;
+  /** Closes those that were made. */
+  discard(): Promise<void>;
 }
 
 /** Takes visitors over HTTP. */
 export interface HttpIngress {
   /** Names of the plugins that services may ask for. @default none */
   readonly plugins?: ReadonlySet<string>;
+  /**
+   * Makes other plugins. Nothing changes before they are taken.
+   *
+   * @throws {TunnelError} `CONFIG` when one cannot be made
+   * @throws {TypeError} when a name in `use` or `services` is that of no plugin
+   */
+  prepare?(http: HttpServerOptions, limits: ServerLimits): Promise<PreparedPlugins>;
   /** Binds a port. @throws {TunnelError} `BIND`, or `CONFIG` for a certificate that cannot be used */
-  bind(options: HttpPortOptions): Promise<VisitorPort>;
+  bind(options: HttpPortOptions): Promise<HttpVisitorPort>;
 }

@@ -3,13 +3,11 @@
  *
  * @module
  */
-import { canonicalHost, parseHostPattern } from "../http/host.ts";
 import type { SocketAddress } from "../runtime/types.ts";
-import { covers } from "./http_hosts.ts";
 import type { HttpPolicy, HttpRoutes, HttpRouting } from "./http_ingress.ts";
 import { HttpRouter } from "./http_router.ts";
+import type { HttpAddresses, HttpRules } from "./http_rules.ts";
 import { decodeHttpService } from "./http_service.ts";
-import type { HttpServerOptions } from "./options.ts";
 import { scopeRefusal } from "./scope.ts";
 import type { VisitorTarget } from "./visitors.ts";
 import type { Identity } from "./services.ts";
@@ -22,7 +20,7 @@ export interface HttpBinding {
   readonly paths: readonly string[];
   /** The port where visitors come in: that of HTTPS, where there is one. */
   readonly address: SocketAddress;
-  /** The same for people, with the first of the hosts. */
+  /** The same for people, with the first of the hosts, by the port that is the public one at the time. */
   readonly publicUrl: string;
 }
 
@@ -49,13 +47,9 @@ export class HttpRefusal extends Error {
   }
 }
 
-/** Where the ports are, once they are bound. */
-export interface HttpAddresses {
-  readonly http: SocketAddress | undefined;
-  readonly https: SocketAddress | undefined;
-}
-
 interface Holder {
+  /** The service's name, where its host is its name below the server's domain. */
+  readonly defaultName: string | undefined;
   readonly target: () => VisitorTarget | undefined;
   readonly tunnelId: string;
   readonly policy: HttpPolicy;
@@ -81,25 +75,28 @@ const AWAY: HttpRouting = { state: "away" };
 
 /** Binds services to hosts and paths, and finds them again for each request. */
 export class HttpServices implements HttpRoutes {
-  readonly #options: HttpServerOptions;
-  readonly #plugins: ReadonlySet<string>;
-  readonly #domain: string | undefined;
-  readonly #allowHosts: readonly string[] | undefined;
+  #rules: HttpRules;
   readonly #router = new HttpRouter<Holder>();
   readonly #holders = new Map<HttpBinding, Holder>();
   readonly #unnamed = new Map<string, UnnamedClient>();
   #addresses: HttpAddresses = { http: undefined, https: undefined };
 
-  /**
-   * @param options What the server is told about HTTP.
-   * @param plugins Names of the plugins that services may ask for.
-   * @throws {TypeError} for a domain or host that cannot be one
-   */
-  constructor(options: HttpServerOptions, plugins: ReadonlySet<string> = new Set()) {
-    this.#plugins = plugins;
-    this.#options = options;
-    this.#domain = options.domain === undefined ? undefined : checkedHost(options.domain, false);
-    this.#allowHosts = options.allowHosts?.map((host) => checkedHost(host, true));
+  /** @param rules What is allowed. */
+  constructor(rules: HttpRules) {
+    this.#rules = rules;
+  }
+
+  /** Other rules hold from now on. Who has what they do not allow keeps it until somebody asks {@linkcode refusal}. */
+  change(rules: HttpRules): void {
+    this.#rules = rules;
+  }
+
+  /** Why what a service has is not allowed; undefined when it is. */
+  refusal(binding: HttpBinding): string | undefined {
+    const holder = this.#holders.get(binding);
+    if (holder === undefined) return undefined;
+    const { defaultName, policy: { plugins } } = holder;
+    return this.#rules.refusal({ defaultName, hosts: binding.hosts, plugins });
   }
 
   /** The ports are bound; public URLs are made from where they are. */
@@ -116,13 +113,12 @@ export class HttpServices implements HttpRoutes {
     const { name, identity, metadata, target, permit } = service;
     if (before !== undefined) this.release(before);
     const { hosts: named, paths, policy } = this.#decode(metadata);
-    for (const host of named) this.#checkAllowed(host);
-    // Whoever asks for a login and gets none would be open to the world.
-    const missing = policy.plugins.find((plugin) => !this.#plugins.has(plugin));
-    if (missing !== undefined) throw new HttpRefusal(`The server has no plugin ${missing}`, false);
-    const hosts = named.length === 0 ? [this.#defaultHost(name)] : named;
+    const defaultName = named.length === 0 ? name : undefined;
+    const refusal = this.#rules.refusal({ defaultName, hosts: named, plugins: policy.plugins });
+    if (refusal !== undefined) throw new HttpRefusal(refusal, false);
+    const hosts = named.length === 0 ? [this.#rules.defaultHost(name) as string] : named;
     permit?.(hosts);
-    const holder = { target, tunnelId: identity.tunnelId, policy };
+    const holder = { defaultName, target, tunnelId: identity.tunnelId, policy };
     const conflict = this.#router.claim({ hosts, paths, owner: ownerOf(identity), holder });
     if (conflict !== undefined) {
       const { host, by, path } = conflict;
@@ -136,7 +132,13 @@ export class HttpServices implements HttpRoutes {
     const { http, https } = this.#addresses;
     const address = https ?? http;
     if (address === undefined) throw new TypeError("Services are bound after the ports");
-    const binding = { hosts, paths, address, publicUrl: this.#publicUrl(hosts, paths) };
+    const publicUrl = (): string => this.#publicUrl(hosts, paths);
+    const binding = {
+      ...{ hosts, paths, address },
+      get publicUrl(): string {
+        return publicUrl();
+      },
+    };
     this.#holders.set(binding, holder);
     return binding;
   }
@@ -157,15 +159,13 @@ export class HttpServices implements HttpRoutes {
     const owner = ownerOf(identity);
     const { tunnelId } = identity;
     this.#releaseUnnamed(owner);
-    const names = this.#domain === undefined ? [tunnelId] : [tunnelId, `${tunnelId}.${this.#domain}`];
     const target = (): VisitorTarget => ({ service: undefined, session });
     const holders: Holder[] = [];
     const hosts: string[] = [];
     const urls: string[] = [];
-    for (const name of names) {
-      const host = canonicalHost(name);
-      if (host === undefined || !this.#isAllowed(host) || !mayHave(session, host)) continue;
-      const holder = { target, tunnelId, policy: NO_POLICY };
+    for (const host of this.#rules.hostsOfUnnamed(tunnelId)) {
+      if (!mayHave(session, host)) continue;
+      const holder = { defaultName: undefined, target, tunnelId, policy: NO_POLICY };
       if (this.#router.claim({ hosts: [host], paths: ["/"], owner, holder }) !== undefined) continue;
       holders.push(holder);
       hosts.push(host);
@@ -175,10 +175,12 @@ export class HttpServices implements HttpRoutes {
     return urls;
   }
 
-  /** Whether such a client has a host that its token does not permit any more. */
+  /** Whether such a client has a host that its token does not permit, or the server not allow, any more. */
   hasTooMuch(identity: Identity, session: VisitorTarget["session"]): boolean {
     const client = this.#unnamed.get(ownerOf(identity));
-    return client?.session === session && client.hosts.some((host) => !mayHave(session, host));
+    if (client?.session !== session) return false;
+    const allowed = this.#rules.hostsOfUnnamed(identity.tunnelId);
+    return client.hosts.some((host) => !allowed.includes(host) || !mayHave(session, host));
   }
 
   /** The client is gone. Nothing happens when another session of the same client has joined since. */
@@ -209,45 +211,8 @@ export class HttpServices implements HttpRoutes {
     }
   }
 
-  #defaultHost(name: string): string {
-    if (this.#domain === undefined) {
-      throw new HttpRefusal("The server has no domain of its own: the service must name its hosts", false);
-    }
-    const host = canonicalHost(`${name}.${this.#domain}`);
-    if (host !== undefined) return host;
-    throw new HttpRefusal(`Name ${name} cannot be part of a host: the service must name its hosts`, false);
-  }
-
-  #checkAllowed(host: string): void {
-    // Whoever had this pattern would get the requests for every service that is to come below the domain.
-    const domain = this.#domain;
-    if (domain !== undefined && covers(host, `any.${domain}`) && !this.#allowHosts?.includes(host)) {
-      throw new HttpRefusal(`Host ${host} covers the server's own domain ${domain}`, false);
-    }
-    if (this.#isAllowed(host)) return;
-    throw new HttpRefusal(
-      `Host ${host} is not allowed by the server, which allows ${this.#allowHosts?.join(", ")}` +
-        (domain === undefined ? "" : ` and names below ${domain}`),
-      false,
-    );
-  }
-
-  #isAllowed(host: string): boolean {
-    const allowed = this.#allowHosts;
-    if (allowed === undefined || allowed.some((pattern) => covers(pattern, host))) return true;
-    return this.#domain !== undefined && covers(`*.${this.#domain}`, host);
-  }
-
-  /** By HTTPS where there is HTTPS. A pattern is shown only where there is no plain name. */
   #publicUrl(hosts: readonly string[], paths: readonly string[]): string {
-    const { http, https } = this.#addresses;
-    const scheme = https === undefined ? "http" : "https";
-    const port = https === undefined
-      ? this.#options.publicPort ?? http?.port
-      : this.#options.https?.publicPort ?? https.port;
-    const host = hosts.find((name) => !name.startsWith("*")) ?? hosts[0];
-    const suffix = port === undefined || port === (https === undefined ? 80 : 443) ? "" : `:${port}`;
-    return `${scheme}://${host}${suffix}${paths[0] ?? "/"}`;
+    return this.#rules.publicUrl({ hosts, paths }, this.#addresses);
   }
 }
 
@@ -260,10 +225,4 @@ function ownerOf({ tokenName, tunnelId }: Identity): string {
 function mayHave({ grant, identity }: VisitorTarget["session"], host: string): boolean {
   const service = { name: identity?.tunnelId ?? "", kind: "http" as const, hosts: [host] };
   return scopeRefusal(grant?.scope ?? {}, service) === undefined;
-}
-
-function checkedHost(text: string, pattern: boolean): string {
-  const host = pattern ? parseHostPattern(text) : canonicalHost(text);
-  if (host === undefined) throw new TypeError(`Expected a host but got ${JSON.stringify(text)}`);
-  return host;
 }

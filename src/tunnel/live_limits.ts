@@ -9,17 +9,4 @@ import type { ServerLimits } from "./options.ts";
 export const RESTART_LIMITS: ReadonlySet<string> = new Set<keyof ServerLimits>([
   "processBufferBytes",
   "reclaimGraceMs",
-  "httpHeadTimeoutMs",
-  "httpBodyIdleTimeoutMs",
-  "httpResponseTimeoutMs",
-  "httpKeepAliveMs",
-  "httpIdleOriginMs",
-  "httpMaxIdleOrigins",
-  "httpMaxRequests",
-  "httpMaxStreams",
-  "httpMaxHeadBytes",
-  "httpMaxHeaders",
-  "httpMaxTargetBytes",
-  "httpMaxBodyBytes",
-  "pluginTimeoutMs",
 ]);

@@ -77,6 +77,12 @@ export function commonPorts(
   return common.filter(({ from, to }) => from <= to);
 }
 
+/** Why the server does not allow a port; undefined when it does. */
+export function portRefusal(port: number, allowed: readonly PortRange[]): string | undefined {
+  if (isAllowed(port, allowed)) return undefined;
+  return `Port ${port} is not allowed by the server, which allows ${allowed.map(rangeText).join(", ")}`;
+}
+
 /** As people write it. */
 export function rangeText({ from, to }: PortRange): string {
   return from === to ? `${from}` : `${from}-${to}`;

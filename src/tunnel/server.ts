@@ -15,7 +15,7 @@ import { DirectPool } from "./direct_pool.ts";
 import { fingerprintOfCertificate } from "../trust/fingerprint.ts";
 import { createEnvironment, type TunnelEnvironment } from "./environment.ts";
 import type { ServerEvent } from "./events.ts";
-import { HttpPorts } from "./http_ports.ts";
+import { type HttpPorts, makeHttpPorts } from "./http_ports.ts";
 import {
   type CertificateOptions,
   DEFAULT_ALLOW_PORTS,
@@ -34,7 +34,7 @@ import { SessionGroup } from "./session_group.ts";
 import { Splices } from "./splices.ts";
 import { formatAddress } from "../format_address.ts";
 import type { ServerDependencies } from "./server_dependencies.ts";
-import { reloadServer, type ServerChanges } from "./server_reload.ts";
+import { type ServerChanges, ServerReload } from "./server_reload.ts";
 import type { ServerStatus } from "./status.ts";
 import { UnnamedClients } from "./unnamed_clients.ts";
 import type { BindPort, VisitorPort } from "./visitors.ts";
@@ -61,6 +61,7 @@ export class TunnelServer implements ServerSessionHost {
   readonly #group = new SessionGroup();
   readonly #splices: Splices;
   readonly #unnamed: UnnamedClients;
+  readonly #reload: ServerReload;
   #listener: Listener | undefined;
   #tls: TlsFiles | undefined;
   /** Read from the certificate when it is first asked for: every proof of a key asks. */
@@ -85,7 +86,7 @@ export class TunnelServer implements ServerSessionHost {
     const { tokens, keys } = options;
     this.doorkeeper = new Doorkeeper({ clock, tokens, keys, limits: this.limits });
     this.#bindPort = dependencies.ingress(this.environment, this.limits);
-    this.#http = this.#httpPorts();
+    this.#http = makeHttpPorts(options.http, () => dependencies.httpIngress?.(this.environment, this.limits));
     this.binder = new ServiceBinder({
       clock,
       bindPort: this.#bindPort,
@@ -106,6 +107,9 @@ export class TunnelServer implements ServerSessionHost {
       refusal: (session) => this.binder.refusalOfUnnamed(session),
       http: this.#http?.services,
     });
+    const { doorkeeper, limits, binder } = this;
+    const [unnamed, http, logger] = [this.#unnamed, this.#http, this.#logger];
+    this.#reload = new ServerReload({ doorkeeper, limits, binder, unnamed, http, logger });
   }
 
   /** Counts of what happened. */
@@ -157,14 +161,11 @@ export class TunnelServer implements ServerSessionHost {
   }
 
   /**
-   * Takes other tokens, keys and limits while it runs. Clients whose token or key is gone, or permits less than they have,
-   * are told so and disconnected; everybody else notices nothing.
-   *
-   * @throws {TypeError} for tokens and keys that cannot be used; then nothing has changed
+   * Takes other tokens, keys, rules and limits while it runs. Clients that have what is not permitted any more are told so
+   * and disconnected; everybody else notices nothing. See {@linkcode ServerReload.take} for what it throws.
    */
-  reload(changes: ServerChanges): void {
-    const { doorkeeper, limits, binder } = this;
-    reloadServer(changes, { doorkeeper, limits, binder, unnamed: this.#unnamed, logger: this.#logger });
+  reload(changes: ServerChanges): Promise<void> {
+    return this.#reload.take(changes);
   }
 
   /** Whether clients are taken. */
@@ -347,14 +348,6 @@ export class TunnelServer implements ServerSessionHost {
   #forgetId(team: ClientTeam): boolean {
     const { tunnelId } = team.identity;
     return this.#teams.get(tunnelId) === team && this.#teams.delete(tunnelId);
-  }
-
-  #httpPorts(): HttpPorts | undefined {
-    const { http } = this.#options;
-    if (http === undefined) return undefined;
-    const ingress = this.#dependencies.httpIngress?.(this.environment, this.limits);
-    if (ingress === undefined) throw new TypeError("This server was made without what takes HTTP visitors");
-    return new HttpPorts(http, ingress);
   }
 
   /** A place among those that have not authenticated, held from before a TLS handshake until the token was checked. */

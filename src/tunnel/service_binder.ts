@@ -10,7 +10,7 @@ import type { Register, RegisterAck, RegisterStatus } from "../wire/messages.ts"
 import { type HttpBinding, HttpRefusal, type HttpServices } from "./http_services.ts";
 import type { PortRange } from "./options.ts";
 import { isAllowed, portCandidates } from "./ports.ts";
-import { commonPorts, rangeText, type ScopedService, scopeRefusal } from "./scope.ts";
+import { commonPorts, portRefusal, type ScopedService, scopeRefusal } from "./scope.ts";
 import type { ScopeOptions } from "./scope_options.ts";
 import type { ClientTeam, ServerSession } from "./server_session.ts";
 import { type Claim, type Identity, ServiceRegistry } from "./services.ts";
@@ -105,6 +105,13 @@ export class ServiceBinder {
     };
   }
 
+  /** Why the server's own rules do not allow a service that is bound; undefined when they do. */
+  ruleRefusal({ binding }: ServiceClaim): string | undefined {
+    if (binding?.kind === "http") return this.#options.http?.refusal(binding.http);
+    if (binding?.kind !== "port") return undefined;
+    return portRefusal(binding.port.address.port, this.#options.allowPorts);
+  }
+
   /** Why a client that cannot name a service may not have the shared port: its tunnel id stands for the name. */
   refusalOfUnnamed({ grant, identity }: ServerSession): string | undefined {
     const port = this.#sharedAddress?.port;
@@ -175,7 +182,9 @@ export class ServiceBinder {
       if (protocol === "http") this.#bindHttp(claim, metadata, scope);
       else if (requested === undefined) this.#bindShared(claim);
       else await this.#bindOwn(claim, requested, commonPorts(this.#options.allowPorts, scope.ports));
-      // The scope may have changed while the port was being bound.
+      // The scope and the rules may have changed while the port was being bound.
+      const refusal = this.ruleRefusal(claim);
+      if (refusal !== undefined) throw new Refusal("quota_exceeded", refusal);
       if (claim.binding !== undefined) refuseOutside(grant?.scope ?? {}, this.scopedService(claim));
       if (isDirect(message) && team.direct !== undefined) team.directServices.add(name);
       else team.directServices.delete(name);
@@ -206,12 +215,9 @@ export class ServiceBinder {
   }
 
   #checkAllowed(port: number | undefined): void {
-    if (port === undefined || port === 0 || isAllowed(port, this.#options.allowPorts)) return;
-    const allowed = this.#options.allowPorts.map(rangeText);
-    throw new Refusal(
-      "quota_exceeded",
-      `Port ${port} is not allowed by the server, which allows ${allowed.join(", ")}`,
-    );
+    if (port === undefined || port === 0) return;
+    const refusal = portRefusal(port, this.#options.allowPorts);
+    if (refusal !== undefined) throw new Refusal("quota_exceeded", refusal);
   }
 
   /** What is kept for a client counts as its own; it gives way to what the client wants now. */

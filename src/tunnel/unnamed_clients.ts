@@ -61,8 +61,8 @@ export class UnnamedClients {
     this.#holders.delete(session);
   }
 
-  /** Tokens permit something else now: whoever has more than that has to go. */
-  holdToScope(): void {
+  /** Tokens permit, or the server allows, something else now: whoever has more than that has to go. */
+  holdToRules(): void {
     const { http, logger, refusal } = this.#options;
     for (const session of [...this.#sessions]) {
       const { identity, grant } = session;
@@ -71,7 +71,7 @@ export class UnnamedClients {
         http?.hasTooMuch(identity, session) === true;
       if (!tooMuch) continue;
       const reason =
-        `The ${grant.kind} ${grant.name} does not permit any more how client ${identity.tunnelId} is reached`;
+        `The ${grant.kind} ${grant.name}, or the server, does not permit any more how client ${identity.tunnelId} is reached`;
       logger.warn("{reason}", { reason });
       session.revoke(reason);
     }

@@ -72,6 +72,31 @@ test("`reload` has a server take other tokens while visitors go on, and a bad fi
   });
 });
 
+test("`reload` has a server take other rules of HTTP; a plugin that does not start changes nothing", async () => {
+  await inDirectory(async (directory) => {
+    const file = join(directory, "server.yaml");
+    const plugin = join(directory, "plugin.mjs");
+    await writeFile(plugin, 'export default () => { throw new Error("It does not start"); };\n');
+    const write = (http: string): Promise<void> => writeFile(file, serverFile(["a"], `http: {${http}}\n`));
+    await write("bind: 127.0.0.1:0, domain: old.test");
+    await using server = new Program(["server", "--config", file], { environment: ADMIN });
+    const admin = (await server.until("out", /admin +http:\/\/([^/]+)\//))[1] ?? "";
+    const reload = (): ReturnType<typeof run> =>
+      run(["reload", "--admin-bind", admin], { environment: ADMIN });
+    await write("bind: 127.0.0.1:1, domain: new.test");
+    assert.deepEqual((await reload()).out.trim().split("\n"), [
+      "Rules changed: http.domain",
+      "Not before a restart: http.bind",
+    ]);
+    await write(`bind: 127.0.0.1:0, domain: bad.test, plugins: {bad: {type: module, path: ${plugin}}}`);
+    const failed = await reload();
+    assert.deepEqual([failed.code, failed.out], [1, ""]);
+    assert.match(failed.err, /Cannot start the plugin bad: It does not start/);
+    await write("bind: 127.0.0.1:0, domain: new.test");
+    assert.equal((await reload()).out, "Nothing has changed\n", "the domain is still the one before");
+  });
+});
+
 test("SIGHUP has a client show other services while visitors of the first go on", async () => {
   await using world = new World();
   const echo = await world.echo();

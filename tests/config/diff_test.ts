@@ -43,14 +43,40 @@ test("diffServer() tells what has changed, each kind by itself", async () => {
     [
       "tokens: [{name: a, token: x}, {name: b, token: y}]\nbind: 127.0.0.1:1\nlimits: {maxSessions: 5, httpMaxHeaders: 5}\n",
       [
-        { type: "limits_changed", names: ["maxSessions"] },
-        { type: "needs_restart", names: ["limits.httpMaxHeaders"] },
+        { type: "limits_changed", names: ["maxSessions", "httpMaxHeaders"] },
       ],
     ],
   ];
   for (const [file, expected] of cases) {
     assert.deepEqual(diffServer(before, await server(file)), expected, file);
   }
+});
+
+test("diffServer() tells HTTP rules that count at once from ports that need a restart", async () => {
+  const at = (http: string): Promise<Configured<"server">> =>
+    server(`tokens: [{name: a, token: x}]\n${http}`);
+  const before = await at(
+    "http: {bind: 127.0.0.1:1, domain: a.test, plugins: {one: {type: rateLimit, perSecond: 1}}}",
+  );
+  const common = "bind: 127.0.0.1:1, domain: a.test";
+  const cases: [string, ConfigChange[]][] = [
+    [`http: {${common}, plugins: {one: {type: rateLimit, perSecond: 1}}}`, []],
+    [`http: {${common}, plugins: {one: {type: rateLimit, perSecond: 2}}}`, [
+      { type: "rules_changed", names: ["http.plugins"] },
+    ]],
+    [
+      "http: {bind: 127.0.0.1:2, domain: b.test, allowHosts: [c.test], trustedProxies: [10.0.0.0/8], publicPort: 5}",
+      [
+        {
+          type: "rules_changed",
+          names: ["http.domain", "http.plugins", "http.publicPort", "http.allowHosts", "http.trustedProxies"],
+        },
+        { type: "needs_restart", names: ["http.bind"] },
+      ],
+    ],
+    ["", [{ type: "needs_restart", names: ["http"] }]],
+  ];
+  for (const [http, expected] of cases) assert.deepEqual(diffServer(before, await at(http)), expected, http);
 });
 
 test("diffServer() sees another moment of expiry", async () => {
@@ -84,7 +110,7 @@ test("describeChange() puts every kind of change into words, without secrets", (
     [{ type: "key_removed", name: "k" }, "Key k was removed"],
     [{ type: "service_changed", name: "s" }, "Service s was changed"],
     [{ type: "limits_changed", names: ["x", "y"] }, "Limits changed: x, y"],
-    [{ type: "rules_changed", names: ["allowPorts"] }, "Changed for registrations from now on: allowPorts"],
+    [{ type: "rules_changed", names: ["allowPorts"] }, "Rules changed: allowPorts"],
     [{ type: "certificates_changed", of: "visitors" }, "Certificates for visitors changed"],
     [{ type: "needs_restart", names: ["bind"] }, "Not before a restart: bind"],
   ];

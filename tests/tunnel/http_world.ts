@@ -8,7 +8,7 @@ import { VisitorPlaces } from "../../src/ingress/visitor_places.ts";
 import { loggerOrDefault } from "../../src/log.ts";
 import { runtime } from "../../src/runtime/mod.ts";
 import type { ServerEvent } from "../../src/tunnel/events.ts";
-import type { HttpPortOptions, HttpRouting } from "../../src/tunnel/http_ingress.ts";
+import type { HttpPortOptions, HttpPortRules, HttpRouting } from "../../src/tunnel/http_ingress.ts";
 import type { HttpServerOptions, HttpServiceOptions, ServerOptions } from "../../src/tunnel/options.ts";
 import { TunnelServer } from "../../src/tunnel/server.ts";
 import type { RegisterAck } from "../../src/wire/messages.ts";
@@ -25,6 +25,8 @@ export interface RoutedServer {
   readonly events: EventLog<ServerEvent>;
   readonly port: number;
   readonly ports: readonly HttpPortOptions[];
+  /** Rules that ports were told while they were bound. */
+  readonly changes: readonly HttpPortRules[];
   /** Ports that were closed. */
   closedPorts(): number;
   route(host: string, target?: string): HttpRouting;
@@ -42,6 +44,7 @@ export interface RoutedServerOptions {
 export async function routedServer(world: World, options: RoutedServerOptions = {}): Promise<RoutedServer> {
   const events = new EventLog<ServerEvent>();
   const ports: HttpPortOptions[] = [];
+  const changes: HttpPortRules[] = [];
   let closed = 0;
   const server = new TunnelServer({
     bind: { hostname: "127.0.0.1", port: 0 },
@@ -64,7 +67,8 @@ export async function routedServer(world: World, options: RoutedServerOptions = 
       bind: (port) => {
         ports.push(port);
         const close = (): Promise<void> => Promise.resolve(void closed++);
-        return Promise.resolve({ address: port.address, close });
+        const change = (rules: HttpPortRules): void => void changes.push(rules);
+        return Promise.resolve({ address: port.address, change, close });
       },
     }),
   });
@@ -75,6 +79,7 @@ export async function routedServer(world: World, options: RoutedServerOptions = 
     events,
     port: server.address.port,
     ports,
+    changes,
     closedPorts: () => closed,
     route: (host, target = "/") => ports[0]?.routes.route(host, target) ?? { state: "unknown" },
   };

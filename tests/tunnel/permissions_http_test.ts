@@ -50,7 +50,7 @@ test("A reload takes away a host that is no longer permitted", async () => {
   const { client, events } = world.client(port, { services });
   await client.ready;
   assert.equal(route("app.example.com").state, "found");
-  server.reload(tokens({ hosts: ["*.example.org"] }));
+  await server.reload(tokens({ hosts: ["*.example.org"] }));
   assert.equal(route("app.example.com").state, "unknown");
   assert.match(
     (await events.next("disconnected")).reason,
@@ -63,9 +63,9 @@ test("A reload takes away the host of a client that names no service", async () 
   const { port, route, server } = await routedServer(world, { http: { domain: "tunnel.test" } });
   const puppet = await world.puppet(port);
   await puppet.handshake({ token: TOKEN, tunnelId: "old", capabilities: ["basic", "tcp"] });
-  server.reload(tokens({ hosts: ["old", "*.tunnel.test"] }));
+  await server.reload(tokens({ hosts: ["old", "*.tunnel.test"] }));
   assert.equal(route("old.tunnel.test").state, "found");
-  server.reload(tokens({ hosts: ["*.example.org"] }));
+  await server.reload(tokens({ hosts: ["*.example.org"] }));
   assert.equal(route("old.tunnel.test").state, "unknown");
   await puppet.closed;
 });

@@ -22,7 +22,7 @@ test("A token that is revoked ends its sessions and frees its names; visitors of
   const visitor = await world.visitor(portOf((await stays.client.ready)[0]?.publicUrl));
   visitor.write("before");
   assert.equal(await visitor.readText(6), "before");
-  server.reload({ tokens: [SECOND] });
+  await server.reload({ tokens: [SECOND] });
   const lost = await gone.events.next("disconnected");
   assert.match(lost.reason, /has disconnected this client: The token first is not valid any more/);
   assert.equal((await events.next("service_released")).service, "gone");
@@ -39,7 +39,7 @@ test("A token that is replaced under its name ends its sessions, and its ports a
   const { port, server } = await world.server();
   const { client, events } = world.client(port, { services: [service("web", echo.port)], tunnelId: "same" });
   const before = portOf((await client.ready)[0]?.publicUrl);
-  server.reload({ tokens: [{ name: "first", token: "a new one" }] });
+  await server.reload({ tokens: [{ name: "first", token: "a new one" }] });
   assert.match((await events.next("disconnected")).reason, /The token first was replaced/);
   await client.stop();
   const next = world.client(port, {
@@ -57,7 +57,7 @@ test("A scope that no longer fits ends the sessions that have too much, and no o
   const a = world.client(port, { services: [service("web", echo.port)], tunnelId: "a" });
   const b = world.client(port, { services: [service("ssh", echo.port)], tunnelId: "b" });
   await Promise.all([a.client.ready, b.client.ready]);
-  server.reload({ tokens: [{ ...FIRST, services: ["web*"] }] });
+  await server.reload({ tokens: [{ ...FIRST, services: ["web*"] }] });
   const { reason } = await b.events.next("disconnected");
   assert.match(
     reason,
@@ -79,7 +79,7 @@ test("Fewer connections than there are: those that came last have to go", async 
     await puppet.handshake({ token: TOKEN, tunnelId });
     puppets.push(puppet);
   }
-  server.reload({ tokens: [{ ...FIRST, maxConnections: 2 }] });
+  await server.reload({ tokens: [{ ...FIRST, maxConnections: 2 }] });
   assert.match((await puppets[2]!.expect("error")).message, /permits only 2 connections/);
   assert.equal((await puppets[2]!.expect("go_away")).code, "revoked");
   assert.equal((await events.next("client_disconnected")).tunnelId, "c");
@@ -95,7 +95,7 @@ test("Direct visitors of a token that is revoked are ended too", async () => {
   const visitor = await world.visitor(portOf((await client.ready)[0]?.publicUrl));
   visitor.write("x");
   assert.equal(await visitor.readText(1), "x");
-  server.reload({ tokens: [SECOND] });
+  await server.reload({ tokens: [SECOND] });
   await visitor.ended;
 });
 
@@ -115,7 +115,7 @@ test("Direct visitors whose client has gone count, and are ended when its token 
   const refused = await world.visitor(second.publicPort);
   await refused.ended;
   assert.equal(server.counters.get("limits_hit", "token_max_streams"), 1);
-  server.reload({ tokens: [SECOND] });
+  await server.reload({ tokens: [SECOND] });
   await visitor.ended;
 });
 
@@ -126,9 +126,9 @@ test("A client that names no service has to go when a scope no longer permits it
     const puppet = await world.puppet(port);
     await puppet.handshake({ token, tunnelId, capabilities: ["basic", "tcp"] });
   }
-  server.reload({ tokens: [{ ...FIRST, services: ["ol*"], kinds: ["tcp"] }, SECOND] });
+  await server.reload({ tokens: [{ ...FIRST, services: ["ol*"], kinds: ["tcp"] }, SECOND] });
   assert.deepEqual(server.status().clients.map(({ tunnelId }) => tunnelId), ["old", "other"]);
-  server.reload({ tokens: [{ ...FIRST, services: ["new"] }, SECOND] });
+  await server.reload({ tokens: [{ ...FIRST, services: ["new"] }, SECOND] });
   assert.equal((await events.next("client_disconnected")).tunnelId, "old");
   assert.deepEqual(server.status().clients.map(({ tunnelId }) => tunnelId), ["other"]);
 });
@@ -138,13 +138,42 @@ test("Allowed ports and limits count from the reload on; what cannot be used cha
   const { port, server } = await world.server();
   const puppet = await world.puppet(port);
   await puppet.handshake({ token: TOKEN, tunnelId: "a" });
-  assert.throws(() => server.reload({ tokens: [] }), TypeError);
-  assert.equal((await puppet.register("one", 0)).status, "success");
+  await assert.rejects(server.reload({ tokens: [] }), TypeError);
   const allowPorts = [{ from: 23000, to: 23000 }];
-  server.reload({ tokens: [FIRST], allowPorts, limits: { maxSessions: 1 } });
+  await server.reload({ tokens: [FIRST], allowPorts, limits: { maxSessions: 1 } });
   assert.match((await puppet.register("two", 24000)).publicUrl, /Port 24000 is not allowed .* allows 23000/);
   const other = await world.puppet(port);
   assert.equal((await other.handshake({ token: TOKEN, tunnelId: "b" })).status, "rate_limited");
+});
+
+test("Allowed ports that are fewer end the services outside of them, with the reason, and no others", async () => {
+  await using world = new World();
+  const { port, server, events } = await world.server({ tcpBind: { hostname: "127.0.0.1", port: 0 } });
+  const ports: number[] = [];
+  for (const tunnelId of ["a", "b"]) {
+    const puppet = await world.puppet(port);
+    await puppet.handshake({ token: TOKEN, tunnelId });
+    ports.push(portOf((await puppet.register(tunnelId, 0)).publicUrl));
+  }
+  const shares = await world.puppet(port);
+  await shares.handshake({ token: TOKEN, tunnelId: "shares" });
+  assert.equal((await shares.register("shares")).status, "success");
+  const gone = world.client(port, { services: [service("gone", 1)], tunnelId: "gone" });
+  await gone.client.ready;
+  const [first = 0] = ports;
+  await server.reload({ tokens: [FIRST], allowPorts: [{ from: first, to: first }] });
+  const { reason } = await gone.events.next("disconnected");
+  assert.match(
+    reason,
+    /The server does not permit service gone any more: Port \d+ is not allowed by the server, which allows \d+/,
+  );
+  assert.match((await gone.events.next("service_refused")).reason, /already in use/);
+  assert.equal((await events.next("service_released")).service, "b");
+  assert.deepEqual(
+    server.status().services.map(({ name }) => name).filter((name) => name !== "gone"),
+    ["a", "shares"],
+    "the shared port is not one of them",
+  );
 });
 
 test("A client's services come, change and go while visitors of the others notice nothing", async () => {

@@ -20,6 +20,7 @@ import { wantsHttp2 } from "./http2_choice.ts";
 import type { HttpPort } from "./port.ts";
 import { RequestSide } from "./request_side.ts";
 import { type ResponseOwner, ResponseSide } from "./response_side.ts";
+import type { HttpSettings } from "./settings.ts";
 import { type BackFailure, type BackOwner, type BodyForm, type Front, NO_SOURCE } from "./sides.ts";
 
 type Found = Extract<HttpRouting, { state: "found" }>;
@@ -50,6 +51,7 @@ export class Exchange implements BackOwner, ResponseOwner {
   /** Whether the server has named it, so that nobody else knows the name. */
   readonly #ownId: boolean;
   readonly #port: HttpPort;
+  readonly #settings: HttpSettings;
   readonly #front: Front;
   readonly #request: RequestSide;
   readonly #response: ResponseSide;
@@ -63,12 +65,13 @@ export class Exchange implements BackOwner, ResponseOwner {
   constructor(port: HttpPort, front: Front, request: RequestHead) {
     this.#port = port;
     this.#front = front;
+    const settings = this.#settings = front.settings;
     this.request = request;
     const given = front.trusted ? request.headers.get("x-request-id") : undefined;
     this.#ownId = given === undefined || !isRequestId(given);
     this.id = this.#ownId || given === undefined ? newRequestId() : given;
     this.#request = new RequestSide(request, front);
-    this.#response = new ResponseSide({ port, front, request, requestId: this.id, owner: this });
+    this.#response = new ResponseSide({ settings, front, request, requestId: this.id, owner: this });
   }
 
   /** Whether pieces of the request's body are taken. */
@@ -95,7 +98,8 @@ export class Exchange implements BackOwner, ResponseOwner {
 
   /** Finds out where the request goes, and opens the way. */
   start(): void {
-    const { routes, redirectToPort, environment, plugins } = this.#port;
+    const { routes, environment } = this.#port;
+    const { redirectToPort, plugins } = this.#settings;
     const { host, target } = this.request;
     if (redirectToPort !== undefined) return this.#redirect(redirectToPort);
     const routing = routes.route(host, target);
@@ -115,7 +119,7 @@ export class Exchange implements BackOwner, ResponseOwner {
       forwarded,
       routing,
       front: this.#front,
-      port: this.#port,
+      settings: this.#settings,
       id: this.id,
     });
     this.#plugins = this.#request.plugins = this.#response.plugins = new PluginSteps(

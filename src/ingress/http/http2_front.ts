@@ -16,13 +16,13 @@ import { overdue } from "./deadlines.ts";
 import { Exchange } from "./exchange.ts";
 import { responseFields, textsOf, trailerFields } from "./http2_fields.ts";
 import type { HttpPort } from "./port.ts";
+import type { HttpSettings } from "./settings.ts";
 import type { BodyForm, Front, PieceSource } from "./sides.ts";
 import { Waiting } from "./waiting.ts";
 
 /** The connection that a request came by. */
 export interface Http2FrontHost {
   readonly address: string;
-  readonly trusted: boolean;
   readonly port: HttpPort;
   /** Whether the visitor has really ended a stream; a reset looks like an end to some readers of HTTP/2. */
   hasEnded(id: number): boolean;
@@ -36,6 +36,8 @@ export class Http2Front implements Front {
   readonly id: number;
   readonly takesWire = false;
   readonly keepAlive = true;
+  readonly settings: HttpSettings;
+  readonly trusted: boolean;
   readonly #stream: ServerHttp2Stream;
   readonly #host: Http2FrontHost;
   readonly #waiting = new Waiting();
@@ -60,6 +62,8 @@ export class Http2Front implements Front {
     this.#stream = stream;
     this.#host = host;
     this.#head = head;
+    this.settings = host.port.settings;
+    this.trusted = this.settings.isTrusted(host.address);
     // Errors are told by `close` too; whoever made it hears them, so that they are no surprise.
     stream.on("close", () => this.close());
     stream.on("finish", () => this.#written());
@@ -71,11 +75,6 @@ export class Http2Front implements Front {
   /** @inheritdoc */
   get address(): string {
     return this.#host.address;
-  }
-
-  /** @inheritdoc */
-  get trusted(): boolean {
-    return this.#host.trusted;
   }
 
   /** @inheritdoc */
@@ -187,7 +186,7 @@ export class Http2Front implements Front {
       waitsFor: exchange.waitsFor,
       visitorsTurn: exchange.open && !this.#lent,
       mayBeGone: this.#unsentBytes > 0,
-    }, this.#host.port.limits);
+    }, this.settings.limits);
     if (late === "visitor") exchange.visitorTimedOut();
     else if (late === "service") exchange.serviceTimedOut();
   }
@@ -245,7 +244,7 @@ export class Http2Front implements Front {
   /** A service that is told a length must get as many bytes: others would be the next request. */
   #lengthHolds(ended: boolean): boolean {
     const { framing } = this.#head;
-    const maxBodyBytes = this.#host.port.limits.httpMaxBodyBytes;
+    const maxBodyBytes = this.settings.limits.httpMaxBodyBytes;
     const declared = framing.kind === "length" ? framing.bytes : undefined;
     if (maxBodyBytes > 0 && this.#bodyBytes > maxBodyBytes) {
       this.#broken(new HttpError(413, "body_too_large", `Refuse a body of over ${maxBodyBytes} bytes`));

@@ -37,7 +37,6 @@ const STREAM_WINDOW_BYTES = 256 * 1024;
 /** One visitor. */
 export class Http2Visitor implements Visitor, Http2FrontHost {
   readonly address: string;
-  readonly trusted: boolean;
   readonly port: HttpPort;
   /** What the connection is to be started with. */
   readonly handler: ConnectionHandler;
@@ -66,7 +65,6 @@ export class Http2Visitor implements Visitor, Http2FrontHost {
     this.port = port;
     this.#onClosed = onClosed;
     this.address = connection.remote.hostname;
-    this.trusted = port.isTrusted(this.address);
     this.#serverName = connection.serverName === undefined ? undefined : canonicalHost(connection.serverName);
     const { clock } = port.environment;
     const now = (): number => clock.now();
@@ -74,7 +72,7 @@ export class Http2Visitor implements Visitor, Http2FrontHost {
     this.#meter = new FrameMeter({
       controlFrames: new TokenBucket(CONTROL_FRAMES, now),
       windowUpdates: new TokenBucket(WINDOW_UPDATES, now),
-      maxHeadBytes: port.limits.httpMaxHeadBytes,
+      maxHeadBytes: port.settings.limits.httpMaxHeadBytes,
       preface: true,
       pass: (bytes) => this.#wantsMore = this.#socket.deliver(bytes),
       onGoAway: () => this.#goingAway = true,
@@ -107,7 +105,7 @@ export class Http2Visitor implements Visitor, Http2FrontHost {
     if (bytesTaken !== this.#bytesTaken || !this.#socket.writing) this.#writing.moved();
     this.#bytesTaken = bytesTaken;
     this.#writing.passed(elapsedMs);
-    const { httpBodyIdleTimeoutMs, httpHeadTimeoutMs, httpKeepAliveMs } = this.port.limits;
+    const { httpBodyIdleTimeoutMs, httpHeadTimeoutMs, httpKeepAliveMs } = this.port.settings.limits;
     if (this.#writing.ms >= httpBodyIdleTimeoutMs) return this.#connection.reset();
     if (this.#fronts.size > 0) return this.#idle.moved();
     this.#idle.passed(elapsedMs);
@@ -165,7 +163,7 @@ export class Http2Visitor implements Visitor, Http2FrontHost {
   }
 
   #begin(): ServerHttp2Session {
-    const { limits } = this.port;
+    const { limits } = this.port.settings;
     const session = http2.performServerHandshake(this.#socket, {
       maxHeaderListPairs: limits.httpMaxHeaders + PSEUDO_FIELDS + COOKIE_CRUMBS,
       settings: {
@@ -194,10 +192,11 @@ export class Http2Visitor implements Visitor, Http2FrontHost {
   #request(stream: ServerHttp2Stream, raw: readonly string[], ended: boolean): void {
     this.#requests++;
     this.#idle.moved();
+    const { headLimits, limits } = this.port.settings;
     let head: RequestHead;
     try {
-      head = readHttp2Request(raw, { ended, limits: this.port.headLimits });
-      checkDeclaredLength(head.framing, this.port.limits.httpMaxBodyBytes);
+      head = readHttp2Request(raw, { ended, limits: headLimits });
+      checkDeclaredLength(head.framing, limits.httpMaxBodyBytes);
     } catch (error) {
       if (!(error instanceof HttpError)) throw error;
       this.port.environment.counters.add("http_protocol_errors", { label: error.rule });
@@ -207,7 +206,7 @@ export class Http2Visitor implements Visitor, Http2FrontHost {
     const front = new Http2Front(stream, this, head);
     this.#fronts.add(front);
     front.start();
-    if (this.#requests >= this.port.limits.httpMaxRequests) this.leave();
+    if (this.#requests >= limits.httpMaxRequests) this.leave();
   }
 
   /**

@@ -3,23 +3,28 @@
  *
  * @module
  */
-import { BlockList, isIP } from "node:net";
 import type { CancelTimer } from "../../clock.ts";
 import { describeError } from "../../errors.ts";
-import type { HeadLimits } from "../../http/head_limits.ts";
+import { isSame } from "../../is_same.ts";
 import type { Logger } from "../../log.ts";
-import type { PluginRegistry } from "../../plugins/registry.ts";
+import type { PluginKeeper } from "../../plugins/plugin_keeper.ts";
 import type { Connection, ConnectionHandler, Listener, Runtime } from "../../runtime/types.ts";
 import type { TunnelEnvironment } from "../../tunnel/environment.ts";
-import type { HttpIngress as HttpIngressOfServer, HttpPortOptions } from "../../tunnel/http_ingress.ts";
-import type { HstsOptions, ServerLimits } from "../../tunnel/options.ts";
-import type { VisitorPort } from "../../tunnel/visitors.ts";
+import type {
+  HttpIngress as HttpIngressOfServer,
+  HttpPortOptions,
+  HttpPortRules,
+  HttpVisitorPort,
+  PreparedPlugins,
+} from "../../tunnel/http_ingress.ts";
+import type { HttpServerOptions, ServerLimits } from "../../tunnel/options.ts";
 import type { VisitorPlaces } from "../visitor_places.ts";
 import { withEntrance } from "./http2_entrance.ts";
 import { Http2Origins } from "./http2_origins.ts";
 import { Http2Visitor } from "./http2_visitor.ts";
 import { OriginPools } from "./origin_pool.ts";
 import type { HttpPort } from "./port.ts";
+import { headLimitsOf, type HttpSettings, httpSettings } from "./settings.ts";
 import type { Visitor } from "./visitor.ts";
 import { VisitorConnection } from "./visitor_connection.ts";
 
@@ -28,17 +33,16 @@ const MAX_ROUND_MS = 500;
 
 /** What is spoken with visitors over TLS, best first. */
 const PROTOCOLS = ["h2", "http/1.1"];
-/** A year. */
-const DEFAULT_HSTS_SECONDS = 31_536_000;
 
 /** Options of an {@linkcode HttpIngress}. */
 export interface HttpIngressOptions {
   readonly runtime: Runtime;
   readonly environment: TunnelEnvironment;
   readonly logger: Logger;
+  /** Changed in place; a port takes them when it is bound, and when it is told other rules. */
   readonly limits: ServerLimits;
   /** What else sees requests. @default nothing */
-  readonly plugins?: PluginRegistry;
+  readonly plugins?: Pick<PluginKeeper, "registry" | "prepare">;
   /** Shared by all ingresses of a server. */
   readonly places: VisitorPlaces;
 }
@@ -46,49 +50,36 @@ export interface HttpIngressOptions {
 /** Takes visitors on HTTP ports. */
 export class HttpIngress implements HttpIngressOfServer {
   readonly #options: HttpIngressOptions;
-  readonly #headLimits: HeadLimits;
-  readonly #origins: OriginPools;
-  readonly #http2Origins: Http2Origins;
+  /** The limits as the ports have them: one value until another is taken. */
+  #limits: ServerLimits;
+  #origins: OriginPools;
+  #http2Origins: Http2Origins;
   readonly #places: VisitorPlaces;
   readonly #connections = new Set<Visitor>();
-  readonly #roundMs: number;
+  #roundMs: number;
   #openPorts = 0;
   #cancelTimer: CancelTimer | undefined;
   #lastRoundAt = 0;
 
   /** @param options What it runs on. */
   constructor(options: HttpIngressOptions) {
-    const { limits, environment, places } = options;
     this.#options = options;
-    this.#places = places;
-    this.#headLimits = {
-      maxHeadBytes: limits.httpMaxHeadBytes,
-      maxFields: limits.httpMaxHeaders,
-      maxTargetBytes: limits.httpMaxTargetBytes,
-    };
-    this.#origins = new OriginPools({
-      pool: environment.pool,
-      headLimits: this.#headLimits,
-      maxIdle: limits.httpMaxIdleOrigins,
-      idleMs: limits.httpIdleOriginMs,
-    });
-    this.#http2Origins = new Http2Origins({
-      headLimits: this.#headLimits,
-      idleMs: limits.httpIdleOriginMs,
-    });
-    const shortest = Math.min(
-      limits.httpHeadTimeoutMs,
-      limits.httpBodyIdleTimeoutMs,
-      limits.httpResponseTimeoutMs,
-      limits.httpKeepAliveMs,
-      limits.httpIdleOriginMs,
-    );
-    this.#roundMs = Math.min(MAX_ROUND_MS, Math.max(10, shortest / 4));
+    this.#places = options.places;
+    this.#limits = { ...options.limits };
+    this.#origins = this.#newOrigins();
+    this.#http2Origins = this.#newHttp2Origins();
+    this.#roundMs = roundMsOf(this.#limits);
   }
 
   /** Names of the plugins that services may ask for. */
   get plugins(): ReadonlySet<string> {
-    return this.#options.plugins?.names ?? new Set();
+    return this.#options.plugins?.registry?.names ?? new Set();
+  }
+
+  /** @inheritdoc */
+  async prepare(http: HttpServerOptions, limits: ServerLimits): Promise<PreparedPlugins> {
+    const prepared = await this.#options.plugins?.prepare(http, limits.pluginTimeoutMs);
+    return prepared ?? { names: this.plugins, take: () => {}, discard: () => Promise.resolve() };
   }
 
   /** Visitors now. */
@@ -102,28 +93,10 @@ export class HttpIngress implements HttpIngressOfServer {
   }
 
   /** @inheritdoc */
-  async bind(options: HttpPortOptions): Promise<VisitorPort> {
-    const { environment, limits, logger, runtime } = this.#options;
-    const { address, http, https, redirectToPort, routes } = options;
-    const trusted = addressList(http.trustedProxies ?? []);
-    let stopping = false;
-    const port: HttpPort = {
-      environment,
-      limits,
-      logger,
-      routes,
-      headLimits: this.#headLimits,
-      origins: this.#origins,
-      http2Origins: this.#http2Origins,
-      plugins: this.#options.plugins,
-      scheme: https === undefined ? "http" : "https",
-      redirectToPort,
-      hsts: hstsValue(https?.hsts),
-      get stopping() {
-        return stopping;
-      },
-      isTrusted: (text) => trusted !== undefined && trusted.check(text, isIP(text) === 6 ? "ipv6" : "ipv4"),
-    };
+  async bind(options: HttpPortOptions): Promise<HttpVisitorPort> {
+    const { logger, runtime } = this.#options;
+    const { address, https } = options;
+    const { port, change, stop } = this.#port(options);
     const listener: Listener = await runtime.listen({
       ...address,
       ...(https === undefined ? {} : {
@@ -141,19 +114,85 @@ export class HttpIngress implements HttpIngressOfServer {
     return {
       address: listener.address,
       setCertificates: listener.setIdentities,
+      change,
       close: async () => {
-        if (!stopping) {
-          stopping = true;
-          if (--this.#openPorts === 0) {
-            this.#origins.close();
-            this.#http2Origins.close();
-          }
-          this.#rest();
-          for (const visitor of this.#connections) if (visitor.port === port) visitor.leave();
-        }
+        stop();
         await listener.close();
       },
     };
+  }
+
+  /** What the exchanges of a port share, and what changes it. */
+  #port(options: HttpPortOptions): { port: HttpPort; change: HttpVisitorPort["change"]; stop: () => void } {
+    const { environment, logger } = this.#options;
+    const scheme = options.https === undefined ? "http" as const : "https" as const;
+    const settingsOf = (rules: HttpPortRules): HttpSettings =>
+      httpSettings(rules, { limits: this.#limits, plugins: this.#options.plugins?.registry, scheme });
+    const origins = (): OriginPools => this.#origins;
+    const http2Origins = (): Http2Origins => this.#http2Origins;
+    let settings = settingsOf(options);
+    let stopping = false;
+    const port: HttpPort = {
+      ...{ environment, logger, routes: options.routes, scheme },
+      get settings() {
+        return settings;
+      },
+      get origins() {
+        return origins();
+      },
+      get http2Origins() {
+        return http2Origins();
+      },
+      get stopping() {
+        return stopping;
+      },
+    };
+    const change = (rules: HttpPortRules): void => {
+      this.#takeLimits();
+      settings = settingsOf(rules);
+    };
+    const stop = (): void => {
+      if (stopping) return;
+      stopping = true;
+      if (--this.#openPorts === 0) {
+        this.#origins.close();
+        this.#http2Origins.close();
+      }
+      this.#rest();
+      for (const visitor of this.#connections) if (visitor.port === port) visitor.leave();
+    };
+    return { port, change, stop };
+  }
+
+  /** Takes the limits as they are now. Streams to services that know others are not used for new requests. */
+  #takeLimits(): void {
+    const before = this.#limits;
+    const limits = { ...this.#options.limits };
+    if (isSame(before, limits)) return;
+    this.#limits = limits;
+    this.#roundMs = roundMsOf(limits);
+    if (ORIGIN_LIMITS.every((name) => before[name] === limits[name])) return;
+    this.#origins.close();
+    this.#http2Origins.close();
+    this.#origins = this.#newOrigins();
+    this.#http2Origins = this.#newHttp2Origins();
+  }
+
+  #newOrigins(): OriginPools {
+    const limits = this.#limits;
+    return new OriginPools({
+      pool: this.#options.environment.pool,
+      headLimits: headLimitsOf(limits),
+      maxIdle: limits.httpMaxIdleOrigins,
+      idleMs: limits.httpIdleOriginMs,
+    });
+  }
+
+  #newHttp2Origins(): Http2Origins {
+    return new Http2Origins({
+      headLimits: headLimitsOf(this.#limits),
+      idleMs: this.#limits.httpIdleOriginMs,
+    });
   }
 
   /** A place for one more visitor. @returns gives it back */
@@ -242,22 +281,23 @@ export class HttpIngress implements HttpIngressOfServer {
   }
 }
 
-/** The value of `Strict-Transport-Security`. */
-function hstsValue(hsts: HstsOptions | undefined): string | undefined {
-  if (hsts === undefined) return undefined;
-  const { maxAgeSeconds = DEFAULT_HSTS_SECONDS, includeSubdomains = false } = hsts;
-  return `max-age=${maxAgeSeconds}${includeSubdomains ? "; includeSubDomains" : ""}`;
-}
+/** Limits that streams to local services know. */
+const ORIGIN_LIMITS = [
+  "httpMaxHeadBytes",
+  "httpMaxHeaders",
+  "httpMaxTargetBytes",
+  "httpMaxIdleOrigins",
+  "httpIdleOriginMs",
+] as const;
 
-/** Addresses and ranges, checked already. */
-function addressList(ranges: readonly string[]): BlockList | undefined {
-  if (ranges.length === 0) return undefined;
-  const list = new BlockList();
-  for (const range of ranges) {
-    const [network = "", prefix] = range.split("/");
-    const family = isIP(network) === 6 ? "ipv6" : "ipv4";
-    if (prefix === undefined) list.addAddress(network, family);
-    else list.addSubnet(network, Number(prefix), family);
-  }
-  return list;
+/** Short enough for the shortest deadline. */
+function roundMsOf(limits: ServerLimits): number {
+  const shortest = Math.min(
+    limits.httpHeadTimeoutMs,
+    limits.httpBodyIdleTimeoutMs,
+    limits.httpResponseTimeoutMs,
+    limits.httpKeepAliveMs,
+    limits.httpIdleOriginMs,
+  );
+  return Math.min(MAX_ROUND_MS, Math.max(10, shortest / 4));
 }

@@ -25,20 +25,25 @@ class OriginPool implements OriginHost {
   readonly headLimits: Partial<HeadLimits>;
   readonly #service: string | undefined;
   readonly #options: OriginPoolsOptions;
+  readonly #isClosed: () => boolean;
   readonly #onIdle: (pool: OriginPool) => void;
   /** The one that was used last is last, and used first: so the others grow old. */
   #idle: OriginConnection[] = [];
-  closed = false;
 
   constructor(
     session: Session,
-    options: OriginPoolsOptions & { service: string | undefined; onIdle: (pool: OriginPool) => void },
+    options: OriginPoolsOptions & {
+      service: string | undefined;
+      isClosed: () => boolean;
+      onIdle: (pool: OriginPool) => void;
+    },
   ) {
     this.session = session;
     this.pool = options.pool;
     this.headLimits = options.headLimits;
     this.#service = options.service;
     this.#options = options;
+    this.#isClosed = options.isClosed;
     this.#onIdle = options.onIdle;
   }
 
@@ -57,7 +62,7 @@ class OriginPool implements OriginHost {
   }
 
   keep(origin: OriginConnection): boolean {
-    if (this.closed || this.#idle.length >= this.#options.maxIdle) return false;
+    if (this.#isClosed() || this.#idle.length >= this.#options.maxIdle) return false;
     origin.idleMs = 0;
     if (this.#idle.push(origin) === 1) this.#onIdle(this);
     return true;
@@ -79,7 +84,6 @@ class OriginPool implements OriginHost {
   }
 
   close(): void {
-    this.closed = true;
     for (const origin of [...this.#idle]) origin.dispose();
   }
 }
@@ -122,8 +126,12 @@ export class OriginPools {
     const { service, fresh } = options;
     let pool = byService.get(service);
     if (pool === undefined) {
-      pool = new OriginPool(session, { ...this.#options, service, onIdle: (idle) => this.#idle.add(idle) });
-      pool.closed = this.#closed;
+      pool = new OriginPool(session, {
+        ...this.#options,
+        service,
+        isClosed: () => this.#closed,
+        onIdle: (idle) => this.#idle.add(idle),
+      });
       byService.set(service, pool);
     }
     return pool.take(fresh);

@@ -11,7 +11,7 @@ import type { PluginChain, PluginRun, RequestResult, ResponseResult } from "../.
 import type { PluginRequest, PluginResponse } from "../../plugins/types.ts";
 import { spawn } from "../../spawn.ts";
 import type { HttpRouting } from "../../tunnel/http_ingress.ts";
-import type { HttpPort } from "./port.ts";
+import type { HttpSettings } from "./settings.ts";
 import type { Front } from "./sides.ts";
 
 /** Leads one exchange through a chain. What is to be done next is done at once where the plugins answer at once. */
@@ -72,10 +72,10 @@ export function pluginRequest(
     readonly forwarded: ForwardedRequest;
     readonly routing: Extract<HttpRouting, { readonly state: "found" }>;
     readonly front: Front;
-    readonly port: HttpPort;
+    readonly settings: HttpSettings;
   },
 ): PluginRequest {
-  const { id, forwarded, routing, front, port } = options;
+  const { id, forwarded, routing, front, settings } = options;
   const { address, scheme, trusted } = front;
   return {
     id,
@@ -85,21 +85,21 @@ export function pluginRequest(
     host: head.host,
     scheme: trusted ? toldScheme(head) ?? scheme : scheme,
     headers: forwarded.headers,
-    visitor: trusted ? toldAddress(head, port) ?? address : address,
+    visitor: trusted ? toldAddress(head, settings) ?? address : address,
     service: routing.service ?? routing.tunnelId,
     tunnelId: routing.tunnelId,
   };
 }
 
 /** The last address in what trusted proxies tell that is none of theirs. */
-function toldAddress(head: RequestHead, port: HttpPort): string | undefined {
+function toldAddress(head: RequestHead, settings: HttpSettings): string | undefined {
   const told = head.headers.getAll("x-forwarded-for").join(",").split(",").map((part) => part.trim());
   let found: string | undefined;
   for (const text of told.reverse()) {
     const address = withoutPort(text);
     if (isIP(address) === 0) break;
     found = address;
-    if (!port.isTrusted(address)) break;
+    if (!settings.isTrusted(address)) break;
   }
   return found;
 }

@@ -5,12 +5,12 @@
  */
 import { BodyScanner } from "../../http/body.ts";
 import { checkDeclaredLength } from "../../http/framing.ts";
-import type { HeadLimits } from "../../http/head_limits.ts";
 import type { HeaderList } from "../../http/header_list.ts";
 import { HttpError } from "../../http/http_error.ts";
 import { RequestHeadParser } from "../../http/request_head.ts";
 import type { BodyFraming, RequestHead } from "../../http/types.ts";
 import { HEADROOM_BYTES, ReadBuffer, type RelayEnvironment } from "../../tunnel/read_buffer.ts";
+import type { HttpSettings } from "./settings.ts";
 import type { BodyForm } from "./sides.ts";
 
 /** The frame header that a stream may write in front of a piece. */
@@ -48,9 +48,8 @@ type Mode =
 /** Options of {@linkcode RequestReader}. */
 export interface RequestReaderOptions {
   readonly environment: RelayEnvironment;
-  readonly headLimits: Partial<HeadLimits>;
-  /** 0 for no limit. */
-  readonly maxBodyBytes: number;
+  /** What counts for requests that begin now. */
+  readonly settings: () => HttpSettings;
 }
 
 /** Reads the requests of one connection. */
@@ -58,7 +57,8 @@ export class RequestReader {
   readonly #host: ReaderHost;
   readonly #options: RequestReaderOptions;
   readonly #reads: ReadBuffer;
-  readonly #parser: RequestHeadParser;
+  #parser: RequestHeadParser;
+  #settings: HttpSettings;
   #mode: Mode = "head";
   #framing: BodyFraming = NO_BODY;
   #scanner: BodyScanner | undefined;
@@ -77,7 +77,13 @@ export class RequestReader {
     this.#host = host;
     this.#options = options;
     this.#reads = new ReadBuffer(options.environment, HEADROOM_BYTES);
-    this.#parser = new RequestHeadParser(options.headLimits);
+    this.#settings = options.settings();
+    this.#parser = new RequestHeadParser(this.#settings.headLimits);
+  }
+
+  /** What counts for the request that is read, or was read last. */
+  get settings(): HttpSettings {
+    return this.#settings;
   }
 
   /** Whether a head has begun to come. */
@@ -219,6 +225,7 @@ export class RequestReader {
 
   #readHead(): boolean {
     if (this.#at === this.#end) return false;
+    if (!this.#parser.started) this.#begin();
     const parsed = this.#parser.push(this.#bytes, this.#at, this.#end);
     if (parsed === undefined) {
       this.#at = this.#end;
@@ -226,11 +233,19 @@ export class RequestReader {
     }
     this.#at = parsed.end;
     const { framing } = parsed.head;
-    checkDeclaredLength(framing, this.#options.maxBodyBytes);
+    checkDeclaredLength(framing, this.#settings.limits.httpMaxBodyBytes);
     this.#framing = framing;
     this.#mode = "body";
     this.#host.requestHead(parsed.head);
     return true;
+  }
+
+  /** A request keeps what counts when it begins. */
+  #begin(): void {
+    const settings = this.#options.settings();
+    if (settings === this.#settings) return;
+    this.#settings = settings;
+    this.#parser = new RequestHeadParser(settings.headLimits);
   }
 
   #readBody(): boolean {
@@ -240,7 +255,7 @@ export class RequestReader {
     const scanner = this.#scanner ??= new BodyScanner(this.#framing, {
       pieces: form === "wire" ? "verbatim" : "payload",
       from: "visitor",
-      maxBodyBytes: this.#options.maxBodyBytes,
+      maxBodyBytes: this.#settings.limits.httpMaxBodyBytes,
     });
     if (scanner.done) {
       const { tail } = scanner;

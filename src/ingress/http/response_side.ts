@@ -18,8 +18,8 @@ import type { PluginAnswer, PluginResponse } from "../../plugins/types.ts";
 import { changeHeaders, type HeaderChanges } from "./header_changes.ts";
 import { ownAnswer } from "./own_answer.ts";
 import type { PluginSteps } from "./plugin_steps.ts";
-import type { HttpPort } from "./port.ts";
 import { ResponseDetour } from "./response_detour.ts";
+import type { HttpSettings } from "./settings.ts";
 import { type BodyForm, type Front, NO_SOURCE, type PieceSource } from "./sides.ts";
 
 /** Who is told of what goes wrong on the way. */
@@ -30,7 +30,7 @@ export interface ResponseOwner {
 
 /** Options of a {@linkcode ResponseSide}. */
 export interface ResponseSideOptions {
-  readonly port: HttpPort;
+  readonly settings: HttpSettings;
   readonly front: Front;
   readonly request: RequestHead;
   readonly requestId: string;
@@ -192,7 +192,7 @@ export class ResponseSide {
   }
 
   #respond(response: ForwardedResponse, form: BodyForm): void {
-    const { hsts } = this.#options.port;
+    const { hsts } = this.#options.settings;
     if (hsts !== undefined) response.headers.set("strict-transport-security", hsts);
     this.#front.respond(response, form); // Throws when something in it cannot stand in a head.
     this.#status = response.status;

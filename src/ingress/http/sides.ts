@@ -13,6 +13,7 @@ import type { ForwardMemory } from "../../http/forward_memory.ts";
 import type { HeaderList } from "../../http/header_list.ts";
 import type { RequestHead, ResponseHead } from "../../http/types.ts";
 import type { Slab } from "../../mux/slabs.ts";
+import type { HttpSettings } from "./settings.ts";
 
 /** Who lent the memory of a piece of a response. */
 export interface PieceSource {
@@ -36,6 +37,8 @@ export interface Front {
   readonly address: string;
   /** How it reached the server. */
   readonly scheme: "http" | "https";
+  /** What counts for the request. */
+  readonly settings: HttpSettings;
   /** Whether what it says about those behind it is believed. */
   readonly trusted: boolean;
   /** Whether it takes chunked bodies in their HTTP/1.1 framing. */

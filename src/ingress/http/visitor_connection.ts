@@ -17,6 +17,7 @@ import { Exchange } from "./exchange.ts";
 import type { HttpPort } from "./port.ts";
 import { type ReaderHost, RequestReader } from "./request_reader.ts";
 import { ResponseWriter } from "./response_writer.ts";
+import type { HttpSettings } from "./settings.ts";
 import type { BodyForm, Front, PieceSource } from "./sides.ts";
 import { Waiting } from "./waiting.ts";
 
@@ -25,7 +26,6 @@ export const MAX_DISCARDED_BYTES = 64 * 1024;
 /** One visitor. */
 export class VisitorConnection implements ConnectionHandler, Front, ReaderHost {
   readonly address: string;
-  readonly trusted: boolean;
   readonly memory = new ForwardMemory();
   /** The port it came to. */
   readonly port: HttpPort;
@@ -34,6 +34,8 @@ export class VisitorConnection implements ConnectionHandler, Front, ReaderHost {
   readonly #reader: RequestReader;
   readonly #writer: ResponseWriter;
   readonly #waiting = new Waiting();
+  /** Whether it is trusted, and by which settings: it is asked for each request. */
+  #trust: { readonly by: HttpSettings; readonly trusted: boolean } | undefined;
   #phase: VisitorPhase = "head";
   #requests = 0;
   #exchange: Exchange | undefined;
@@ -51,17 +53,12 @@ export class VisitorConnection implements ConnectionHandler, Front, ReaderHost {
 
   /** @param connection Not started yet. @param port What it shares. @param onClosed Called once, when the socket is closed. */
   constructor(connection: Connection, port: HttpPort, onClosed: (visitor: VisitorConnection) => void) {
-    const { limits, environment } = port;
+    const { environment } = port;
     this.#connection = connection;
     this.port = port;
     this.#onClosed = onClosed;
     this.address = connection.remote.hostname;
-    this.trusted = port.isTrusted(this.address);
-    this.#reader = new RequestReader(this, {
-      environment,
-      headLimits: port.headLimits,
-      maxBodyBytes: limits.httpMaxBodyBytes,
-    });
+    this.#reader = new RequestReader(this, { environment, settings: () => port.settings });
     this.#writer = new ResponseWriter(connection, environment.pool, () => this.#written());
     connection.start(this);
   }
@@ -72,14 +69,29 @@ export class VisitorConnection implements ConnectionHandler, Front, ReaderHost {
   }
 
   /** @inheritdoc */
+  get settings(): HttpSettings {
+    return this.#reader.settings;
+  }
+
+  /** @inheritdoc */
+  get trusted(): boolean {
+    const { settings } = this;
+    if (settings === this.#trust?.by) return this.#trust.trusted;
+    const trusted = settings.isTrusted(this.address);
+    this.#trust = { by: settings, trusted };
+    return trusted;
+  }
+
+  /** @inheritdoc */
   get takesWire(): boolean {
     return this.#exchange?.request.version !== "1.0";
   }
 
   /** @inheritdoc */
   get keepAlive(): boolean {
-    const { limits, stopping } = this.port;
-    if (this.#inputEnded || this.#reader.broken || stopping || this.#requests >= limits.httpMaxRequests) {
+    const { httpMaxRequests } = this.settings.limits;
+    const { broken } = this.#reader;
+    if (this.#inputEnded || broken || this.port.stopping || this.#requests >= httpMaxRequests) {
       return false;
     }
     const exchange = this.#exchange;
@@ -241,6 +253,7 @@ export class VisitorConnection implements ConnectionHandler, Front, ReaderHost {
     if (bytesTaken !== this.#bytesTaken) this.#waiting.moved();
     this.#bytesTaken = bytesTaken;
     this.#waiting.passed(elapsedMs);
+    const { settings } = this.#reader.idle ? this.port : this;
     const late = overdue({
       phase: this.#phase,
       ms: this.#waiting.ms,
@@ -248,7 +261,7 @@ export class VisitorConnection implements ConnectionHandler, Front, ReaderHost {
       waitsFor: this.#exchange?.waitsFor ?? "nothing",
       visitorsTurn: this.#exchange?.open === true && !this.#reader.lent,
       mayBeGone: !this.#writer.empty || this.#inputEnded,
-    }, this.port.limits);
+    }, settings.limits);
     if (late === "head") this.#headTimedOut();
     else if (late === "visitor") this.#exchange?.visitorTimedOut();
     else if (late === "service") this.#exchange?.serviceTimedOut();

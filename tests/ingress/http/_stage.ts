@@ -12,7 +12,12 @@ import { loggerOrDefault } from "../../../src/log.ts";
 import { PluginRegistry } from "../../../src/plugins/registry.ts";
 import type { Plugin } from "../../../src/plugins/types.ts";
 import { runtime } from "../../../src/runtime/mod.ts";
-import type { HttpServerOptions, HttpServiceOptions, ServerLimits } from "../../../src/tunnel/options.ts";
+import type {
+  HttpServerOptions,
+  HttpServiceOptions,
+  ServerLimits,
+  ServerOptions,
+} from "../../../src/tunnel/options.ts";
 import { TunnelServer } from "../../../src/tunnel/server.ts";
 import { ToxicRelay } from "../../tunnel/toxic_relay.ts";
 import {
@@ -98,6 +103,8 @@ export interface Stage extends AsyncDisposable {
   visit(options?: RawSocketOptions): Promise<Talker>;
   /** The next connection to the local service. */
   next(): Promise<Talker>;
+  /** Has the server take other rules and limits of HTTP. */
+  reload(changes: Pick<ServerOptions, "limits" | "http">): Promise<void>;
   /** Ends the client. */
   stopClient(): Promise<void>;
   /** Loses the client's connection; it does not come back. */
@@ -149,7 +156,9 @@ export async function stage(options: StageOptions = {}): Promise<Stage> {
         logger,
         limits,
         places: places ??= new VisitorPlaces({ limits, counters: environment.counters, logger }),
-        ...(plugins === undefined ? {} : { plugins }),
+        ...(plugins === undefined ? {} : {
+          plugins: { registry: plugins, prepare: () => Promise.reject(new Error("These plugins stay")) },
+        }),
       });
     },
   });
@@ -180,6 +189,7 @@ export async function stage(options: StageOptions = {}): Promise<Stage> {
       return new Talker(socket);
     },
     next: async () => new Talker(await (origins[0] as TestListener).next()),
+    reload: (changes) => server.reload({ tokens: [{ name: "first", token: TOKEN }], ...changes }),
     stopClient: () => client.stop(),
     loseClient: async () => {
       await relay.cut();

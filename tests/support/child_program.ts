@@ -125,8 +125,14 @@ export class ChildProgram implements AsyncDisposable {
   /** Sends a signal to this process only. */
   signal(signal: "SIGTERM" | "SIGINT" | "SIGKILL" | "SIGHUP" | "SIGSTOP" | "SIGCONT"): void {
     const { pid } = this.#child;
-    // Not with the child's own kill(): under Deno it makes every end look like one by that signal.
-    if (this.running && pid !== undefined) process.kill(pid, signal);
+    if (!this.running || pid === undefined) return;
+    try {
+      // Not with the child's own kill(): under Deno it makes every end look like one by that signal.
+      process.kill(pid, signal);
+    } catch (error) {
+      // It has ended by itself, and the event has not come yet, or its last lines have not.
+      if ((error as { code?: unknown }).code !== "ESRCH") throw error;
+    }
   }
 
   /** Waits for its end. @throws {Error} with all output when it does not end in time */

@@ -16,7 +16,7 @@
  */
 
 /** Least capacity: below it, a link would run dry between two turns of the event loop. */
-export const MIN_FLIGHT_BYTES = 256 * 1024;
+export const MIN_FLIGHT_BYTES = 128 * 1024;
 /** Most capacity: more than any link between two hosts needs, and than kernels buffer. */
 export const MAX_FLIGHT_BYTES = 64 * 1024 * 1024;
 /** A mark is sent for at least so much data, so that marks and their answers cost nothing beside it. */
@@ -28,13 +28,15 @@ const FRAMES = 4;
  * What may queue beside the distance: as long as a small frame may be delayed by bulk, if there are any; else as much as saves
  * marks.
  */
-const SLACK_MS = { shared: 2, bulkOnly: 10 };
+const SLACK_MS = { shared: 0.5, bulkOnly: 10 };
 /**
- * Small frames that tell, within so long, of streams that would notice the delay; a bulk stream has one now and then. Whoever waits
- * for each answer has one in a round trip, which the queue lengthens.
+ * Moments at which small frames left that tell, within so long, of streams that would notice the delay. Whoever waits for each answer
+ * has one in a round trip, which the queue lengthens.
  */
-const SHARED_FRAMES = 4;
-const SHARED_WITHIN = { ms: 100, roundTrips: 8 };
+const SHARED_MOMENTS = 4;
+const SHARED_WITHIN = { ms: 200, roundTrips: 8 };
+/** What leaves within so long is one moment: many bulk streams that begin together have small frames too, but only then. */
+const MOMENT_MS = 20;
 /** For so long more of them are expected. */
 const SHARED_FOR = { ms: 1_000, roundTrips: 16 };
 /** The same as a share of the base, since long links vary more. */
@@ -81,8 +83,10 @@ export class Flight {
   #changedAt = -MIN_FLIGHT_BYTES;
   /** Capacity to return to when the queue was emptied to measure the base. */
   #restoreBytes: number | undefined;
-  /** Small frames when counting began, and when that was. */
-  #countedFrames = 0;
+  #smallFrames = 0;
+  /** Moments with small frames since `#countedAt`, and the last of them. */
+  #moments = 0;
+  #momentAt = -Infinity;
   #countedAt = 0;
   #sharedUntil = -Infinity;
 
@@ -130,7 +134,7 @@ export class Flight {
    *
    * @param stamp What the answer carries.
    * @param now Milliseconds.
-   * @param smallFrames Small data frames that were sent so far: whose delay matters.
+   * @param smallFrames Small data frames that were sent so far by streams that send such: whose delay matters.
    * @returns whether it was one of these; then bulk may be able to leave
    */
   answered(stamp: bigint, now: number, smallFrames = 0): boolean {
@@ -145,10 +149,14 @@ export class Flight {
   }
 
   #countSmall(smallFrames: number, now: number): void {
-    if (smallFrames - this.#countedFrames >= SHARED_FRAMES) {
-      this.#sharedUntil = now + this.#longer(SHARED_FOR);
-    } else if (now - this.#countedAt < this.#longer(SHARED_WITHIN)) return;
-    this.#countedFrames = smallFrames;
+    if (smallFrames > this.#smallFrames && now - this.#momentAt >= MOMENT_MS) {
+      this.#moments++;
+      this.#momentAt = now;
+    }
+    this.#smallFrames = smallFrames;
+    if (this.#moments >= SHARED_MOMENTS) this.#sharedUntil = now + this.#longer(SHARED_FOR);
+    else if (now - this.#countedAt < this.#longer(SHARED_WITHIN)) return;
+    this.#moments = 0;
     this.#countedAt = now;
   }
 

@@ -18,6 +18,8 @@ export const MAX_COPIED_PAYLOAD_BYTES = 8 * 1024;
 export const BATCH_BYTES = 64 * 1024;
 /** Most bytes that may wait when a control frame is to answer the peer. A peer that asks on meanwhile does not read. */
 export const MAX_QUEUED_CONTROL_BYTES = 256 * 1024;
+/** What a stream's frames carried lately counts an eighth of the way to the newest of them. */
+const MEAN_SHIFT = 3;
 /** Turns that a lower priority waits while a higher one is busy before it gets one, so that it never starves. */
 export const MAX_TURNS_PASSED_OVER = 16;
 
@@ -37,6 +39,8 @@ export interface Sender {
   readonly knowsHalfClose: boolean;
   /** Bytes that the peer's window allows now. */
   readonly creditBytes: number;
+  /** What its frames carried lately, on average. Only the outbox changes it. @default 0 */
+  meanBytes: number;
   /** Whether it waits in the outbox. Only the outbox changes it. */
   queued: boolean;
   /** The next sender of the same priority. Only the outbox uses it. */
@@ -85,7 +89,7 @@ export class Outbox {
     return this.#held.length > 0;
   }
 
-  /** Data frames so far that were small enough to be copied. */
+  /** Small data frames so far of streams that send small ones: a bulk stream's last bytes of a window do not count. */
   get smallFrames(): number {
     return this.#smallFrames;
   }
@@ -226,6 +230,7 @@ export class Outbox {
       end: last,
     });
     this.#lent = sender;
+    remember(sender, bytes);
     sender.framed(bytes, last);
     return chunk.subarray(start - DATA_HEADER_BYTES, start + bytes);
   }
@@ -236,10 +241,11 @@ export class Outbox {
     const { chunk, chunkStart } = sender;
     if (chunk !== undefined && headerOnly) this.#follow = chunk.subarray(chunkStart, chunkStart + bytes);
     else if (chunk !== undefined) copy(chunk, chunkStart, bytes, this.#batch, offset + DATA_HEADER_BYTES);
+    remember(sender, bytes);
     sender.framed(bytes, last);
     if (headerOnly) this.#lent = sender;
     else {
-      this.#smallFrames++;
+      if (sender.meanBytes <= MAX_COPIED_PAYLOAD_BYTES) this.#smallFrames++;
       sender.released();
     }
   }
@@ -267,6 +273,10 @@ export class Outbox {
     this.#batchUsed = needed;
     return offset;
   }
+}
+
+function remember(sender: Sender, bytes: number): void {
+  sender.meanBytes += (bytes - sender.meanBytes) >> MEAN_SHIFT;
 }
 
 /** Up to this size, copying byte by byte costs less than the view that a copy at once needs. */

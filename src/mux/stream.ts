@@ -49,17 +49,13 @@ export class MuxStream implements Sender {
   readonly id: number;
   readonly protocol: Protocol;
   readonly priority: Priority;
-  /** See {@linkcode Sender}. */
+  /** This and the next six are told of in {@linkcode Sender}. */
   chunk: Uint8Array | undefined;
-  /** See {@linkcode Sender}. */
   chunkStart = 0;
-  /** See {@linkcode Sender}. */
   headroom = false;
-  /** See {@linkcode Sender}. */
   endQueued = false;
-  /** See {@linkcode Sender}. */
+  meanBytes = 0;
   queued = false;
-  /** See {@linkcode Sender}. */
   next: Sender | undefined;
   /** Whether this side has accepted what the peer opened. */
   acceptSent = false;

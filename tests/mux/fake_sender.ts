@@ -33,6 +33,7 @@ export class FakeSender implements Sender {
   chunk: Uint8Array | undefined;
   chunkStart = 0;
   endQueued = false;
+  meanBytes = 0;
   queued = false;
   next: Sender | undefined;
   creditBytes: number;

@@ -274,11 +274,37 @@ test("Outbox forgets a held sender that was closed meanwhile", () => {
   assert.equal(closed.queued, false);
 });
 
-test("Outbox counts the small data frames, and neither large nor control frames", () => {
+test("Outbox counts the small frames of streams that send small ones, and no others", () => {
   const { outbox, sender } = makeOutbox();
-  sender({ id: 2 }).send(MAX_COPIED_PAYLOAD_BYTES);
-  sender({ id: 4 }).send(LARGE_BYTES);
+  const sendAll = (one: FakeSender, bytes: number): void => {
+    one.send(bytes);
+    while (outbox.next() !== undefined) outbox.written();
+  };
+  const chat = sender({ id: 2 });
+  const bulk = sender({ id: 4 });
   outbox.control(CONTROL);
-  while (outbox.next() !== undefined) outbox.written();
+  sendAll(chat, MAX_COPIED_PAYLOAD_BYTES);
   assert.equal(outbox.smallFrames, 1);
+  for (let frame = 0; frame < 10; frame++) sendAll(bulk, FRAME_BYTES);
+  assert.equal(outbox.smallFrames, 1);
+  for (let round = 0; round < 50; round++) {
+    sendAll(bulk, 100);
+    for (let frame = 0; frame < 2; frame++) sendAll(bulk, FRAME_BYTES);
+  }
+  assert.equal(outbox.smallFrames, 1, "The end of a window, or of a read, is none");
+  sendAll(chat, LARGE_BYTES);
+  assert.equal(outbox.smallFrames, 1);
+  sendAll(chat, 64);
+  assert.equal(outbox.smallFrames, 2, "A large frame now and then makes no bulk");
+});
+
+test("Outbox notices when a stream that carried bulk goes on with small frames", () => {
+  const { outbox, sender } = makeOutbox();
+  const one = sender({ id: 2 });
+  const frames = [...new Array(100).fill(FRAME_BYTES), ...new Array(30).fill(64)];
+  for (const bytes of frames) {
+    one.send(bytes);
+    while (outbox.next() !== undefined) outbox.written();
+  }
+  assert.ok(outbox.smallFrames > 5 && outbox.smallFrames < 30, `${outbox.smallFrames}`);
 });

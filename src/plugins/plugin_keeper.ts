@@ -9,7 +9,7 @@ import type { Counters } from "../observe/counters.ts";
 import { spawn } from "../spawn.ts";
 import { closePlugins, createPlugins, isSameFactory } from "./create_plugins.ts";
 import { PluginRegistry, type PluginUse } from "./registry.ts";
-import type { Plugin, PluginFactory } from "./types.ts";
+import type { Plugin, PluginFactory, PreparedPlugins } from "./types.ts";
 
 /** What plugins are made with. */
 export interface PluginKeeperOptions {
@@ -22,16 +22,6 @@ export interface PluginKeeperOptions {
 export interface WantedPlugins extends PluginUse {
   /** Makers, by name. @default none */
   readonly plugins?: Readonly<Record<string, PluginFactory>>;
-}
-
-/** Plugins that are made, and not in use yet. */
-export interface MadePlugins {
-  /** Their names. */
-  readonly names: ReadonlySet<string>;
-  /** Puts them in place of those before. */
-  take(): void;
-  /** Closes those that were made. */
-  discard(): Promise<void>;
 }
 
 interface Made {
@@ -90,7 +80,7 @@ export class PluginKeeper {
    * @throws {TunnelError} `CONFIG` when one cannot be made
    * @throws {TypeError} when a name in `use` or `services` is that of no plugin
    */
-  async prepare(wanted: WantedPlugins, timeoutMs: number): Promise<MadePlugins> {
+  async prepare(wanted: WantedPlugins, timeoutMs: number): Promise<PreparedPlugins> {
     const { plugins = {}, use = [], services = {} } = wanted;
     const missing = Object.entries(plugins).filter(([name, factory]) =>
       this.#kept(name, factory) === undefined

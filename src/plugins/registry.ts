@@ -5,7 +5,6 @@
  */
 import { hostKeys, parseHostPattern } from "../http/host.ts";
 import { PluginChain, type PluginChainOptions, type RunCount } from "./chain.ts";
-import { closePlugins } from "./create_plugins.ts";
 import type { Plugin } from "./types.ts";
 
 /** Which plugins see what, by the server's owner. */
@@ -57,7 +56,6 @@ const MAX_CHAINS = 1_000;
  * });
  * const chain = registry.chain({ service: "web", host: "app.example.com", wanted: [] });
  * console.log(chain?.plugins.length); // 1
- * await registry.close();
  * ```
  */
 export class PluginRegistry {
@@ -126,11 +124,6 @@ export class PluginRegistry {
     if (this.#chains.size >= MAX_CHAINS) this.#chains.clear();
     this.#chains.set(key, chain);
     return chain;
-  }
-
-  /** Closes every plugin. Never rejects. */
-  async close(): Promise<void> {
-    await closePlugins(this.#plugins.values(), this.#options);
   }
 
   #add(name: string, use: readonly string[]): void {

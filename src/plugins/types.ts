@@ -121,3 +121,13 @@ export interface PluginContext {
 
 /** Makes a plugin when the server starts. @throws whatever keeps it from working; the server then does not start */
 export type PluginFactory = (context: PluginContext) => Plugin | Promise<Plugin>;
+
+/** Plugins that are made, and not in use yet. */
+export interface PreparedPlugins {
+  /** Their names. */
+  readonly names: ReadonlySet<string>;
+  /** Puts them in place of those before. Those that are used no more are closed when their last request is over. */
+  take(): void;
+  /** Closes those that were made. */
+  discard(): Promise<void>;
+}

@@ -113,18 +113,19 @@ export class BunConnection implements Connection {
   }
 
   close(): void {
+    this.#closeHere("end");
+  }
+
+  reset(): void {
+    this.#closeHere("terminate");
+  }
+
+  #closeHere(how: "end" | "terminate"): void {
     if (this.#closedHere) return;
     this.#closedHere = true;
     // Bun may have closed it while the handler wants no more: then nobody waits for what is held any more.
     if (this.#over) this.#deliverSoon();
-    else this.#socket?.end();
-  }
-
-  reset(): void {
-    if (this.#closedHere) return;
-    this.#closedHere = true;
-    if (this.#over) this.#deliverSoon();
-    else this.#socket?.terminate();
+    else this.#socket?.[how]();
   }
 
   /** Bun has read. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { PreparedPlugins } from "../plugins/types.ts";
 import type { SocketAddress } from "../runtime/types.ts";
 import type { HttpServerOptions, HttpServiceProtocol, HttpsOptions, ServerLimits } from "./options.ts";
 import type { VisitorPort, VisitorTarget } from "./visitors.ts";
@@ -70,16 +71,6 @@ export interface HttpVisitorPort extends VisitorPort {
    * goes on with what it began with.
    */
   change(rules: HttpPortRules): void;
-}
-
-/** Plugins that are made, and not in use yet. */
-export interface PreparedPlugins {
-  /** Their names. */
-  readonly names: ReadonlySet<string>;
-  /** Puts them in place of those before. Those that are used no more are closed when their last request is over. */
-  take(): void;
-  /** Closes those that were made. */
-  discard(): Promise<void>;
 }
 
 /** Takes visitors over HTTP. */

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { HttpIngress, HttpPortRules, HttpVisitorPort, PreparedPlugins } from "./http_ingress.ts";
+import type { PreparedPlugins } from "../plugins/types.ts";
+import type { HttpIngress, HttpPortRules, HttpVisitorPort } from "./http_ingress.ts";
 import { type HttpAddresses, HttpRules } from "./http_rules.ts";
 import { HttpServices } from "./http_services.ts";
 import type { CertificateOptions, HttpServerOptions, ServerLimits } from "./options.ts";

@@ -8,6 +8,7 @@ import { describeError } from "../../errors.ts";
 import { isSame } from "../../is_same.ts";
 import type { Logger } from "../../log.ts";
 import type { PluginKeeper } from "../../plugins/plugin_keeper.ts";
+import type { PreparedPlugins } from "../../plugins/types.ts";
 import type { Connection, ConnectionHandler, Listener, Runtime } from "../../runtime/types.ts";
 import type { TunnelEnvironment } from "../../tunnel/environment.ts";
 import type {
@@ -15,7 +16,6 @@ import type {
   HttpPortOptions,
   HttpPortRules,
   HttpVisitorPort,
-  PreparedPlugins,
 } from "../../tunnel/http_ingress.ts";
 import type { HttpServerOptions, ServerLimits } from "../../tunnel/options.ts";
 import type { VisitorPlaces } from "../visitor_places.ts";
